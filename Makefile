@@ -1,0 +1,46 @@
+# Two commands are enough: `make run` and `make test`. Everything lives in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format bench lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+install: $(STAMP) ## Create .venv from the lock file
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Faregate needs Python 3.11 or newer"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+run: $(STAMP) ## Start the Azure emulator, send routed calls through the SDK, print their receipts
+	@$(BIN)/faregate demo
+
+test: $(STAMP) ## Run every test
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## Formatter, linter, strict types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(STAMP) ## Format and fix what can be fixed by a tool
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Measure import, call, receipt and stream cost, beside the openai package
+	@$(BIN)/python -m bench
+
+lock: ## Write requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+
+clean: ## Remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
