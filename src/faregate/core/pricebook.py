@@ -1,0 +1,233 @@
+"""The price book: (provider, model, scope, tier, instant) to the price rows in force.
+
+The book is bi-temporal. ``effective_from`` says when a price applies, ``observed_at`` when it was
+learnt; history is appended and never rewritten, so :meth:`PriceBook.as_known` can tell what a bill
+computed on some day was based on. A question no row answers gets :class:`Unpriced` with the
+reason, never zero and never a price of something similar.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from faregate.errors import PriceBookError
+from faregate.types import Price, Scope, Tier, Unit
+
+Vendor = Callable[[str, str], Iterable[Price]]
+"""(provider, model as the caller spelled it) to list prices, asked once where the book has none."""
+
+ROUTER_FEE_MODEL = "model-router"
+"""The model name under which a provider's routing fee is kept."""
+
+_MEMORY = 4096
+"""How many spellings of (provider, model, scope, tier) are remembered; a bound, not a tuning."""
+
+
+class Rates(Struct, frozen=True):
+    """The prices in force for one model, scope and tier.
+
+    ``short`` and ``long`` map units to rows; ``long`` is empty where there is no long-context
+    price. ``long_from`` is the smallest prompt, in tokens, that is billed by ``long`` (0: never).
+    """
+
+    short: Mapping[Unit, Price]
+    long: Mapping[Unit, Price]
+    long_from: int
+
+
+class Unpriced(Struct, frozen=True):
+    """No row answers the question; ``reason`` says what was asked and what the book does have."""
+
+    reason: str
+
+
+class _Timeline(Struct, frozen=True):
+    """Segments of constant prices: ``rates[i]`` holds from ``starts[i - 1]`` to ``starts[i]``."""
+
+    starts: list[float]
+    rates: list[Rates | None]
+
+
+class PriceBook:
+    """Every price known, dated and sourced. Immutable to its callers; safe to share."""
+
+    def __init__(
+        self,
+        prices: Iterable[Price],
+        names: Mapping[tuple[str, str], str] | None = None,
+        vendor: Vendor | None = None,
+    ) -> None:
+        """Index ``prices``; ``names`` maps (provider, alias in lower case) to the model's name.
+
+        Raises :class:`~faregate.errors.PriceBookError` when two rows share an id.
+        """
+        self._names: Mapping[tuple[str, str], str] = names or {}
+        self._vendor = vendor
+        self._asked: set[tuple[str, str]] = set()
+        self._by_id: dict[str, Price] = {}
+        self._by_model: dict[tuple[str, str], list[Price]] = {}
+        self._timelines: dict[tuple[str, str, Scope, Tier], _Timeline] = {}
+        for price in prices:
+            self._add(price)
+
+    def lookup(
+        self,
+        provider: str,
+        model: str,
+        scope: Scope = "global",
+        tier: Tier = "standard",
+        *,
+        at: float,
+    ) -> Rates | Unpriced:
+        """The prices in force at the Unix instant ``at``, or why there are none.
+
+        ``model`` matches in any case, and by the aliases of the names file. Of several rows for a
+        unit the latest ``effective_from`` wins, then the latest ``observed_at``. A region of a
+        data zone (``data_zone_eu:polandcentral``) without rows of its own has its zone's prices.
+        """
+        timeline = self._timelines.get((provider, model, scope, tier))
+        if timeline is None:
+            timeline = self._remember(provider, model, scope, tier)
+        rates = timeline.rates[bisect_right(timeline.starts, at)]
+        if rates is not None:
+            return rates
+        return Unpriced(self._reason(provider, model, scope, tier, at))
+
+    def router_fee(self, provider: str, at: float) -> Price | None:
+        """The routing fee a provider takes for one input token at ``at``; None where it has none.
+
+        One row, under scope ``global``, serves every scope: no other rate is published.
+        """
+        rates = self.lookup(provider, ROUTER_FEE_MODEL, at=at)
+        return rates.short.get("input") if isinstance(rates, Rates) else None
+
+    def as_known(self, at: float) -> "PriceBook":
+        """The book as it stood at ``at``: only the rows observed by then."""
+        vendor = self._vendor
+
+        def earlier(provider: str, model: str) -> Iterator[Price]:
+            return (row for row in (vendor or _nobody)(provider, model) if row.observed_at <= at)
+
+        own = (row for row in self._by_id.values() if (row.provider, row.model) not in self._asked)
+        return PriceBook(
+            (row for row in own if row.observed_at <= at),
+            self._names,
+            earlier if vendor is not None else None,
+        )
+
+    def find(self, provider: str, model: str) -> tuple[Price, ...]:
+        """Every row of a model, superseded ones included, in the order they were read."""
+        return tuple(self._rows(provider, model))
+
+    def models(self, provider: str | None = None) -> tuple[str, ...]:
+        """The names of all models with rows, sorted; of one provider, or of all."""
+        found = {name for owner, name in self._by_model if provider in (None, owner)}
+        return tuple(sorted(found))
+
+    def providers(self) -> tuple[str, ...]:
+        """The providers with rows, sorted."""
+        return tuple(sorted({owner for owner, _ in self._by_model}))
+
+    def prices(self) -> tuple[Price, ...]:
+        """Every row, in the order they were read."""
+        return tuple(self._by_id.values())
+
+    def price(self, price_id: str) -> Price:
+        """The row with this id. Raises :class:`~faregate.errors.PriceBookError` if there is none."""
+        found = self._by_id.get(price_id)
+        if found is None:
+            raise PriceBookError(f"the price book has no row with the id {price_id!r}")
+        return found
+
+    def canonical(self, provider: str, model: str) -> str:
+        """The name under which ``model`` is kept: its alias resolved, in lower case."""
+        lower = model.strip().lower()
+        return self._names.get((provider, lower), lower)
+
+    def _add(self, price: Price) -> None:
+        if price.id in self._by_id:
+            raise PriceBookError(f"two price rows share the id {price.id!r}; an id is used once")
+        self._by_id[price.id] = price
+        self._by_model.setdefault((price.provider, price.model), []).append(price)
+
+    def _rows(self, provider: str, model: str) -> list[Price]:
+        name = self.canonical(provider, model)
+        key = (provider, name)
+        found = self._by_model.get(key)
+        if found is None and self._vendor is not None and key not in self._asked:
+            if len(self._asked) >= _MEMORY:  # names come from upstreams: do not grow for ever
+                return []
+            self._asked.add(key)
+            for price in self._vendor(provider, model):
+                self._add(price)
+            found = self._by_model.get(key)
+        return found or []
+
+    def _remember(self, provider: str, model: str, scope: Scope, tier: Tier) -> _Timeline:
+        rows = [row for row in self._rows(provider, model) if row.tier == tier]
+        exact = [row for row in rows if row.scope == scope]
+        zone, colon, _ = scope.partition(":")
+        if not exact and colon and zone.startswith("data_zone"):
+            exact = [row for row in rows if row.scope == zone]
+        timeline = _timeline(exact)
+        if len(self._timelines) >= _MEMORY:
+            self._timelines.clear()
+        self._timelines[(provider, model, scope, tier)] = timeline
+        return timeline
+
+    def _reason(self, provider: str, model: str, scope: Scope, tier: Tier, at: float) -> str:
+        asked = f"{model!r} of {provider} (scope {scope}, tier {tier}) on {_day(at)}"
+        rows = self._rows(provider, model)
+        if not rows:
+            return f"no price for {asked}: the price book does not know this model"
+        same = [row for row in rows if row.scope == scope and row.tier == tier]
+        if same:
+            days = sorted({_span(row) for row in same})
+            return f"no price for {asked}: its prices there are in force {', '.join(days)}"
+        others = sorted({f"{row.scope}/{row.tier}" for row in rows})
+        return f"no price for {asked}: the price book has it only for {', '.join(others)}"
+
+
+def _nobody(_provider: str, _model: str) -> Iterable[Price]:
+    return ()
+
+
+def _timeline(rows: list[Price]) -> _Timeline:
+    edges = {row.effective_from for row in rows}
+    edges.update(row.effective_to for row in rows if row.effective_to is not None)
+    starts = sorted(edges)
+    return _Timeline(starts, [None, *(_rates(rows, start) for start in starts)])
+
+
+def _rates(rows: list[Price], at: float) -> Rates | None:
+    best: dict[tuple[str, Unit], Price] = {}
+    for row in rows:
+        if row.effective_from > at or (row.effective_to is not None and at >= row.effective_to):
+            continue
+        rival = best.get((row.context, row.unit))
+        if rival is None or _rank(row) >= _rank(rival):
+            best[(row.context, row.unit)] = row
+    short = {unit: row for (context, unit), row in best.items() if context == "short"}
+    long = {unit: row for (context, unit), row in best.items() if context == "long"}
+    if not short:
+        return None
+    return Rates(short, long, min((row.context_from for row in long.values()), default=0))
+
+
+def _rank(row: Price) -> tuple[float, float]:
+    return row.effective_from, row.observed_at
+
+
+def _day(at: float) -> str:
+    try:
+        return datetime.fromtimestamp(at, UTC).date().isoformat()
+    except (OverflowError, ValueError, OSError):
+        return f"an instant outside the calendar ({at})"
+
+
+def _span(row: Price) -> str:
+    if row.effective_to is None:
+        return f"from {_day(row.effective_from)}"
+    return f"from {_day(row.effective_from)} until {_day(row.effective_to)}"
