@@ -241,6 +241,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
     """What is sent as ``model``."""
     api_base: str
     api_version: str = ""
+    base_model: str = ""
+    """For a direct deployment: the name its prices are looked up by, where the answer's is no use."""
     scope: Scope = "global"
     discount_bp: int = 0
     """A discount on the model's list price in basis points (1,000 is 10 %)."""

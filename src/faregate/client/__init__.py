@@ -1,0 +1,1 @@
+"""The Python SDK. Import its names from :mod:`faregate`."""
