@@ -154,5 +154,5 @@ def _by_prefix(
 
 def _nearest(name: str, names: Callable[[], Iterable[str]]) -> str:
     """A hint at the known provider a name resembles, or an empty text."""
-    found = difflib.get_close_matches(name, list(names()), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, list(names()), n=1, cutoff=0.7)
     return f" (did you mean {found[0]!r}?)" if found else ""
