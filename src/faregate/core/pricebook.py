@@ -7,7 +7,7 @@ reason, never zero and never a price of something similar.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -69,6 +69,7 @@ class PriceBook:
         self._by_id: dict[str, Price] = {}
         self._by_model: dict[tuple[str, str], list[Price]] = {}
         self._timelines: dict[tuple[str, str, Scope, Tier], _Timeline] = {}
+        self._fees: dict[str, _Timeline] = {}
         for price in prices:
             self._add(price)
 
@@ -85,7 +86,8 @@ class PriceBook:
 
         ``model`` matches in any case, and by the aliases of the names file. Of several rows for a
         unit the latest ``effective_from`` wins, then the latest ``observed_at``. A region of a
-        data zone (``data_zone_eu:polandcentral``) without rows of its own has its zone's prices.
+        data zone (``data_zone_eu:polandcentral``) has its zone's price for every unit that has no
+        price of its own there. ``model-router`` is never priced as a model: its row is a fee.
         """
         timeline = self._timelines.get((provider, model, scope, tier))
         if timeline is None:
@@ -100,22 +102,20 @@ class PriceBook:
 
         One row, under scope ``global``, serves every scope: no other rate is published.
         """
-        rates = self.lookup(provider, ROUTER_FEE_MODEL, at=at)
-        return rates.short.get("input") if isinstance(rates, Rates) else None
+        timeline = self._fees.get(provider)
+        if timeline is None:
+            rows = self._by_model.get((provider, ROUTER_FEE_MODEL), [])
+            timeline = self._fees[provider] = _timeline(rows)
+        rates = timeline.rates[bisect_right(timeline.starts, at)]
+        return None if rates is None else rates.short.get("input")
 
     def as_known(self, at: float) -> "PriceBook":
-        """The book as it stood at ``at``: only the rows observed by then."""
-        vendor = self._vendor
+        """The book as it stood at ``at``: only the rows observed by then.
 
-        def earlier(provider: str, model: str) -> Iterator[Price]:
-            return (row for row in (vendor or _nobody)(provider, model) if row.observed_at <= at)
-
+        A vendor's list says what is known today and not since when, so it is left out.
+        """
         own = (row for row in self._by_id.values() if (row.provider, row.model) not in self._asked)
-        return PriceBook(
-            (row for row in own if row.observed_at <= at),
-            self._names,
-            earlier if vendor is not None else None,
-        )
+        return PriceBook((row for row in own if row.observed_at <= at), self._names)
 
     def find(self, provider: str, model: str) -> tuple[Price, ...]:
         """Every row of a model, superseded ones included, in the order they were read."""
@@ -135,7 +135,7 @@ class PriceBook:
         return tuple(self._by_id.values())
 
     def price(self, price_id: str) -> Price:
-        """The row with this id. Raises :class:`~faregate.errors.PriceBookError` if there is none."""
+        """The row with this id; :class:`~faregate.errors.PriceBookError` if there is none."""
         found = self._by_id.get(price_id)
         if found is None:
             raise PriceBookError(f"the price book has no row with the id {price_id!r}")
@@ -160,18 +160,18 @@ class PriceBook:
             if len(self._asked) >= _MEMORY:  # names come from upstreams: do not grow for ever
                 return []
             self._asked.add(key)
-            for price in self._vendor(provider, model):
+            for price in self._vendor(provider, name):
                 self._add(price)
             found = self._by_model.get(key)
         return found or []
 
+    def _priced(self, provider: str, model: str) -> list[Price]:
+        rows = self._rows(provider, model)
+        return [row for row in rows if row.model != ROUTER_FEE_MODEL]
+
     def _remember(self, provider: str, model: str, scope: Scope, tier: Tier) -> _Timeline:
-        rows = [row for row in self._rows(provider, model) if row.tier == tier]
-        exact = [row for row in rows if row.scope == scope]
-        zone, colon, _ = scope.partition(":")
-        if not exact and colon and zone.startswith("data_zone"):
-            exact = [row for row in rows if row.scope == zone]
-        timeline = _timeline(exact)
+        rows = [row for row in self._priced(provider, model) if row.tier == tier]
+        timeline = _timeline([row for row in rows if row.scope in _scopes(scope)])
         if len(self._timelines) >= _MEMORY:
             self._timelines.clear()
         self._timelines[(provider, model, scope, tier)] = timeline
@@ -179,19 +179,16 @@ class PriceBook:
 
     def _reason(self, provider: str, model: str, scope: Scope, tier: Tier, at: float) -> str:
         asked = f"{model!r} of {provider} (scope {scope}, tier {tier}) on {_day(at)}"
-        rows = self._rows(provider, model)
+        rows = self._priced(provider, model)
         if not rows:
             return f"no price for {asked}: the price book does not know this model"
-        same = [row for row in rows if row.scope == scope and row.tier == tier]
+        same = [row for row in rows if row.scope in _scopes(scope) and row.tier == tier]
         if same:
             days = sorted({_span(row) for row in same})
             return f"no price for {asked}: its prices there are in force {', '.join(days)}"
         others = sorted({f"{row.scope}/{row.tier}" for row in rows})
-        return f"no price for {asked}: the price book has it only for {', '.join(others)}"
-
-
-def _nobody(_provider: str, _model: str) -> Iterable[Price]:
-    return ()
+        more = f" and {len(others) - 6} more" if len(others) > 6 else ""
+        return f"no price for {asked}: the price book has it for {', '.join(others[:6])}{more}"
 
 
 def _timeline(rows: list[Price]) -> _Timeline:
@@ -216,8 +213,14 @@ def _rates(rows: list[Price], at: float) -> Rates | None:
     return Rates(short, long, min((row.context_from for row in long.values()), default=0))
 
 
-def _rank(row: Price) -> tuple[float, float]:
-    return row.effective_from, row.observed_at
+def _rank(row: Price) -> tuple[bool, float, float]:
+    return ":" in row.scope, row.effective_from, row.observed_at
+
+
+def _scopes(scope: Scope) -> tuple[Scope, ...]:
+    """The scopes whose rows answer for ``scope``: a region's own, then its data zone's."""
+    zone, colon, _ = scope.partition(":")
+    return (scope, zone) if colon and zone.startswith("data_zone") else (scope,)
 
 
 def _day(at: float) -> str:
