@@ -242,7 +242,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     api_base: str
     api_version: str = ""
     base_model: str = ""
-    """For a direct deployment: the name its prices are looked up by, where the answer's is no use."""
+    """For a direct deployment: the name to look its prices up by, instead of the answer's."""
     scope: Scope = "global"
     discount_bp: int = 0
     """A discount on the model's list price in basis points (1,000 is 10 %)."""

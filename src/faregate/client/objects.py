@@ -4,6 +4,7 @@ Each is a ``dict``, so nothing the provider sends is lost or renamed; the fields
 declared for type checkers and are None when absent.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self, cast
 
@@ -23,7 +24,7 @@ class Record(dict[str, Any]):
         super().__init_subclass__()
         names: set[str] = set()
         for base in cls.__mro__:
-            names.update(base.__dict__.get("__annotations__", ()))
+            names.update(inspect.get_annotations(base))
         cls._declared = frozenset(name for name in names if not name.startswith("_"))
 
     def __init__(self, source: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
@@ -47,7 +48,7 @@ class Record(dict[str, Any]):
             ) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in type(self)._own_slots():
+        if name in self._own_slots():
             object.__setattr__(self, name, value)
         else:
             self[name] = value

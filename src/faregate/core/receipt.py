@@ -80,7 +80,7 @@ def charge(book: PriceBook, price_list: str, deployment: Deployment, outcome: Ou
             _own_lines(tally, deployment, usage)
         elif served:
             name = deployment.base_model or served
-            rates = book.lookup(price_list, name, deployment.scope, outcome.tier, outcome.at)
+            rates = book.lookup(price_list, name, deployment.scope, outcome.tier, at=outcome.at)
             if isinstance(rates, Unpriced):
                 tally.missing = rates.reason
             else:

@@ -154,7 +154,14 @@ def _block(charge: Charge, receipt: Receipt) -> str:
     head = [
         f"{charge.requested_model} → {served}",
         " · ".join(
-            (charge.provider, route, charge.scope, charge.tier, _instant(charge.at), receipt.call_id)
+            (
+                charge.provider,
+                route,
+                charge.scope,
+                charge.tier,
+                _instant(charge.at),
+                receipt.call_id,
+            )
         ),
     ]
     if charge.trace is not None:

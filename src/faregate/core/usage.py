@@ -9,6 +9,8 @@ Totals that contradict each other in any other way are reported, never turned in
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from msgspec import structs
+
 from faregate.types import Usage
 
 Convention = Literal["openai", "anthropic"]
@@ -68,10 +70,8 @@ def _openai(raw: Mapping[str, Any]) -> Usage:
         over = over or f"{audio + image} audio and image tokens in a completion of {output}"
         audio = image = 0
     problem = problem or over
-    if over:
-        units = {"input": prompt}
-    return Usage(
-        **units,
+    return structs.replace(
+        Usage(input=prompt) if over else units,
         output=output - audio - image,
         audio_output=audio,
         image_output=image,
@@ -96,10 +96,10 @@ def _completion(
     return completion + left_over, ""
 
 
-def _prompt_units(prompt: int, inside: Mapping[str, Any]) -> tuple[dict[str, int], str]:
+def _prompt_units(prompt: int, inside: Mapping[str, Any]) -> tuple[Usage, str]:
     """The prompt as disjoint units, and what is wrong with its parts (or nothing)."""
     if not inside:
-        return {"input": prompt}, ""
+        return Usage(input=prompt), ""
     cached = _count(inside, "cached_tokens")
     written = _count(inside, "cache_write_tokens", "cache_creation_tokens")
     audio = _count(inside, "audio_tokens")
@@ -111,16 +111,17 @@ def _prompt_units(prompt: int, inside: Mapping[str, Any]) -> tuple[dict[str, int
     text = prompt - cached - written - (audio - audio_cached) - (image - image_cached)
     if min(text, text_cached, audio - audio_cached, image - image_cached) < 0:
         parts = f"cached {cached}, written {written}, audio {audio}, image {image}"
-        return {}, f"the prompt's parts ({parts}) do not fit into {prompt} tokens"
-    return {
-        "input": text,
-        "cache_read": text_cached,
-        "cache_write": written,
-        "audio_input": audio - audio_cached,
-        "audio_cache_read": audio_cached,
-        "image_input": image - image_cached,
-        "image_cache_read": image_cached,
-    }, ""
+        return Usage(), f"the prompt's parts ({parts}) do not fit into {prompt} tokens"
+    found = Usage(
+        input=text,
+        cache_read=text_cached,
+        cache_write=written,
+        audio_input=audio - audio_cached,
+        audio_cache_read=audio_cached,
+        image_input=image - image_cached,
+        image_cache_read=image_cached,
+    )
+    return found, ""
 
 
 def _anthropic(raw: Mapping[str, Any]) -> Usage:

@@ -65,7 +65,7 @@ class Reading:
     The rules are the same for both, so a receipt cannot depend on how the answer was asked for.
     """
 
-    __slots__ = ("_usage", "finish_reason", "model", "text", "tier", "trace", "usage_seen")
+    __slots__ = ("finish_reason", "model", "raw_usage", "text", "tier", "trace")
 
     def __init__(self) -> None:
         self.model = ""
@@ -75,8 +75,8 @@ class Reading:
         self.finish_reason: str | None = None
         self.text: list[str] = []
         """Everything generated, for counting where the provider does not."""
-        self.usage_seen = False
-        self._usage: Mapping[str, Any] | None = None
+        self.raw_usage: Mapping[str, Any] | None = None
+        """The last ``usage`` object, as the provider wrote it."""
 
     def see(self, found: Mapping[str, Any]) -> None:
         """Take in one answer or chunk. Tolerates any shape."""
@@ -88,8 +88,7 @@ class Reading:
             self.tier = tier
         usage = found.get("usage")
         if isinstance(usage, Mapping) and usage:
-            self._usage = usage
-            self.usage_seen = True
+            self.raw_usage = usage
         if "model_selection_details" in found:
             self.trace = parse_trace(found) or self.trace
         choices = found.get("choices")
@@ -124,7 +123,7 @@ class Reading:
 
     def usage(self) -> Usage | None:
         """The billable units; None when the provider said nothing."""
-        return None if self._usage is None else read_usage(self._usage, "openai")
+        return None if self.raw_usage is None else read_usage(self.raw_usage, "openai")
 
     def price_tier(self) -> str:
         """The tier whose prices apply."""
