@@ -5,7 +5,7 @@ Counts are for estimates, for answers that lack their usage, and for the emulato
 for OpenAI's models (:func:`is_exact`) and an approximation for every other vendor's.
 """
 
-from faregate.tokenizer.encodings import count_text, encoding_for, is_exact
+from faregate.tokenizer.encodings import count_text, encoding_for, is_exact, tokens_of
 from faregate.tokenizer.messages import count_messages
 
-__all__ = ["count_messages", "count_text", "encoding_for", "is_exact"]
+__all__ = ["count_messages", "count_text", "encoding_for", "is_exact", "tokens_of"]

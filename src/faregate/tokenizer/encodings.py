@@ -101,15 +101,21 @@ def count_text(text: str, model: str = "") -> int:
     blocks, cut between words where there are words; only a text without them can come out one
     token too high for each cut.
     """
+    return len(tokens_of(text, model))
+
+
+def tokens_of(text: str, model: str = "") -> list[int]:
+    """The tokens that :func:`count_text` counts, by their numbers in the model's vocabulary."""
     encode = encoding_for(model).encode_ordinary
     if len(text) <= _BLOCK:
-        return len(encode(text))
-    total, start = 0, 0
+        return encode(text)
+    tokens: list[int] = []
+    start = 0
     while start < len(text):
         end = _cut(text, start)
-        total += len(encode(text[start:end]))
+        tokens += encode(text[start:end])
         start = end
-    return total
+    return tokens
 
 
 def _cut(text: str, start: int) -> int:

@@ -1,0 +1,5 @@
+"""``faregate emulate``."""
+
+from faregate.emulator.command import emulate
+
+__all__ = ["emulate"]
