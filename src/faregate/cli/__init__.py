@@ -1,8 +1,30 @@
-"""The command line."""
+"""The command line. Each group of commands is a module, imported when it is asked for."""
+
+from collections.abc import Mapping
+from importlib import import_module
 
 import click
 
 
-@click.group()
+class Lazy(click.Group):
+    """A group whose commands are imported when they run (or when all are listed)."""
+
+    modules: Mapping[str, str] = {"prices": "faregate.cli.prices"}
+    """Command to the module that has it, as an attribute of the same name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self.modules})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = self.modules.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        found = getattr(import_module(module), cmd_name)
+        if not isinstance(found, click.Command):  # pragma: no cover - a mistake in this file
+            raise TypeError(f"{module}.{cmd_name} is no command")
+        return found
+
+
+@click.group(cls=Lazy)
 def main() -> None:
     """Faregate."""

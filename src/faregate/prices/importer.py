@@ -259,6 +259,7 @@ def _read_snapshot(text: str, origin: str) -> list[MeterRow]:
     return rows
 
 
+_FIRST_TIER = ("0", "0.0")
 _ITEM = ("productName", "meterName", "unitOfMeasure", "retailPrice", "effectiveStartDate")
 
 
@@ -279,7 +280,7 @@ def read_items(items: Sequence[Any], origin: str) -> list[MeterRow]:
                 f"{origin}, item {at}: prices in {item['currencyCode']!r}; ask for USD"
             )
         # A meter with volume tiers lists each; the first tier is the list price.
-        if float(item.get("tierMinimumUnits") or 0) > 0:
+        if str(item.get("tierMinimumUnits") or "0") not in _FIRST_TIER:
             continue
         key = tuple(str(item[name]) for name in _ITEM)
         regions.setdefault(key, []).append(str(item.get("armRegionName") or ""))

@@ -56,10 +56,24 @@ def _load(extra: tuple[Path, ...]) -> PriceBook:
     rows: list[Price] = []
     for name in BUNDLED:
         rows += read_rows((folder / name).read_text("utf-8"), name)
+    known = {row.id: row for row in rows}
     for path in extra:
-        rows += read_rows(read_text(path), str(path))
+        rows += _beside(read_rows(read_text(path), str(path)), known, path)
     names = read_names((folder / "names.csv").read_text("utf-8"), "names.csv")
     return PriceBook(rows, names, vendor_prices())
+
+
+def _beside(added: list[Price], known: dict[str, Price], path: Path) -> Iterator[Price]:
+    """The rows the book does not have yet. A newer package may have caught up with a file."""
+    for row in added:
+        present = known.setdefault(row.id, row)
+        if present is row:
+            yield row
+        elif present.per_token != row.per_token:
+            raise PriceBookError(
+                f"{path}, column id: {row.id!r} is in the price book with another price; give the "
+                "row an id of its own (append @ and the day it was observed)"
+            )
 
 
 def read_text(path: Path) -> str:
