@@ -18,7 +18,9 @@ from faregate.types import (
     Deployment,
     HttpRequest,
     JsonObject,
+    Provider,
     Receipt,
+    Target,
     Usage,
 )
 from faregate.upstream.credentials import EntraOptions, TokenSource, token_source
@@ -52,34 +54,32 @@ class Call:
         self.options = options
         self.at = time.time()
         self.call_id = options.call_id or _new_id(self.at)
-        target = parse_model(
-            model,
-            known=providers.known,
-            provider=options.provider,
-            route=options.route,
-            api_base=options.api_base or "",
+        self.provider, target = _resolved(
+            model, options.provider, options.route, options.api_base or ""
         )
-        self.provider = providers.get(target.provider)
         key, base, version = from_environment(self.provider, os.environ)
         self.deployment = Deployment(
             id=target.upstream_model,
             provider=self.provider.name,
             route=target.route,
             upstream_model=target.upstream_model,
-            api_base=options.api_base or base or self.provider.api_base,
-            api_version=options.api_version or version or "",
+            api_base=options.api_base or base,
+            api_version=options.api_version or version,
             base_model=options.base_model,
             scope=options.scope,
             discount_bp=options.discount_bp,
             own_prices=options.own_prices,
             router_fee=options.router_fee,
         )
-        self.url = self.provider.chat_url(self.deployment, operation)
+        where = self.deployment
+        self.url = _url(
+            where.provider, operation, where.upstream_model, where.api_base, where.api_version
+        )
         headers: dict[str, str] = {"content-type": "application/json"}
         self._credential = _credential(self.deployment.api_base, options)
         if self._credential is None:
             key = require_key(self.provider, options.api_key or key, model)
-            headers.update(self.provider.auth_headers(self.deployment, key))
+            headers |= self.provider.auth_headers(self.deployment, key)
         headers.update(options.extra_headers)
         self.body: JsonObject = {"model": target.upstream_model, **body, **options.extra_body}
         for name in options.additional_drop_params:
@@ -147,6 +147,34 @@ class Call:
             "litellm_call_id": self.call_id,
             "additional_headers": {f"llm_provider-{name}": v for name, v in headers.items()},
         }
+
+
+@functools.lru_cache(maxsize=1024)
+def _resolved(model: str, provider: str, route: str, api_base: str) -> tuple[Provider, Target]:
+    """What a model string means; the same string means the same every time."""
+    target = parse_model(
+        model,
+        known=providers.known,
+        provider=provider,
+        route=route,
+        api_base=api_base,
+        names=providers.names,
+    )
+    return providers.get(target.provider), target
+
+
+@functools.lru_cache(maxsize=1024)
+def _url(provider: str, operation: str, name: str, api_base: str, api_version: str) -> str:
+    """Where a deployment is called."""
+    deployment = Deployment(
+        id=name,
+        provider=provider,
+        route="direct",
+        upstream_model=name,
+        api_base=api_base,
+        api_version=api_version,
+    )
+    return providers.get(provider).chat_url(deployment, operation)
 
 
 @functools.lru_cache(maxsize=256)

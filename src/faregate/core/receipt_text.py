@@ -1,5 +1,6 @@
 """A receipt as a person reads it, as JSON, and as the ``usage.cost`` fields billing tools read."""
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,6 +78,11 @@ def _text(amount: Usd | None) -> str | None:
 
 
 def _instant(at: float) -> str:
+    return _second(int(at))
+
+
+@functools.lru_cache(maxsize=16)  # calls come many to a second, and formatting a date is slow
+def _second(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,0 +1,113 @@
+"""The cheapest upstream there is: fixed bytes from a raw asyncio protocol, in its own process."""
+
+import asyncio
+import json
+import multiprocessing
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SERVED = "gpt-4.1-nano-2025-04-14"
+CHUNKS = 100
+
+_USAGE = {
+    "prompt_tokens": 120,
+    "completion_tokens": CHUNKS,
+    "total_tokens": 120 + CHUNKS,
+    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+}
+_FILTER = {
+    name: {"filtered": False, "severity": "safe"}
+    for name in ("hate", "self_harm", "sexual", "violence")
+}
+
+
+def _answer() -> bytes:
+    found = {
+        "id": "chatcmpl-bench",
+        "object": "chat.completion",
+        "created": 1,
+        "model": SERVED,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "word " * CHUNKS, "refusal": None},
+                "finish_reason": "stop",
+                "content_filter_results": _FILTER,
+            }
+        ],
+        "usage": _USAGE,
+    }
+    body = json.dumps(found).encode()
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+    return head.encode() + b"x-request-id: bench\r\n\r\n" + body
+
+
+def _chunk(**fields: Any) -> bytes:
+    found = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 1}
+    payload = b"data: " + json.dumps({**found, "model": SERVED, **fields}).encode() + b"\n\n"
+    return b"%x\r\n%s\r\n" % (len(payload), payload)
+
+
+def _stream() -> bytes:
+    word = {"index": 0, "delta": {"content": "word "}, "finish_reason": None}
+    last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    parts = [_chunk(choices=[{**word, "content_filter_results": _FILTER}], usage=None)] * CHUNKS
+    parts += [_chunk(choices=[last], usage=None), _chunk(choices=[], usage=_USAGE)]
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    return head + b"".join(parts) + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+
+
+class _Server(asyncio.Protocol):
+    answer = _answer()
+    stream = _stream()
+
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # uvloop's is no asyncio.Transport
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head, mark, rest = self.buffer.partition(b"\r\n\r\n")
+        if not mark:
+            return
+        at = head.lower().find(b"content-length:")
+        length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+        if len(rest) < length:
+            return
+        self.buffer = b""
+        streamed = b'"stream":true' in rest or b'"stream": true' in rest
+        self.transport.write(self.stream if streamed else self.answer)
+
+
+def _serve(listener: socket.socket) -> None:
+    import uvloop
+
+    async def forever() -> None:
+        server = await asyncio.get_running_loop().create_server(_Server, sock=listener)
+        await server.serve_forever()
+
+    uvloop.run(forever())
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """The base URL of the upstream, served by a process of its own."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    process = multiprocessing.get_context("fork").Process(
+        target=_serve, args=(listener,), daemon=True
+    )
+    process.start()
+    port = listener.getsockname()[1]
+    listener.close()
+    try:
+        yield f"http://127.0.0.1:{port}/openai/v1"
+    finally:
+        process.terminate()
+        process.join()
