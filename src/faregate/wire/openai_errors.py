@@ -136,7 +136,7 @@ def _of_text(status: int, headers: Mapping[str, str], body: bytes, now: float | 
     elif text.startswith(("{", "[")):
         message = f"JSON that breaks off or is broken: {clean(text, 300)}"
     else:
-        message = clean(text)
+        message = clean(text) or "bytes that are no text"
     kind, _ = _kind(("", "", ""), message, None, status, False)
     return ErrorFacts(
         status=status if status >= 400 else 502,

@@ -4,15 +4,17 @@ import math
 import re
 from collections.abc import Mapping
 
-_NUMBER = re.compile(r"\d{1,18}(\.\d{1,18})?\Z")
+_DIGITS = r"\d{1,18}(?:\.\d{1,18})?"
+_NUMBER = re.compile(rf"{_DIGITS}\Z", re.ASCII)
 _DURATION = re.compile(
-    r"(?:(?P<h>\d{1,9}(?:\.\d{1,9})?)h)?(?:(?P<m>\d{1,9}(?:\.\d{1,9})?)m(?!s))?"
-    r"(?:(?P<s>\d{1,9}(?:\.\d{1,9})?)s)?(?:(?P<ms>\d{1,9}(?:\.\d{1,9})?)ms)?\Z"
+    rf"(?:(?P<h>{_DIGITS})h)?(?:(?P<m>{_DIGITS})m(?!s))?"
+    rf"(?:(?P<s>{_DIGITS})s)?(?:(?P<ms>{_DIGITS})ms)?\Z",
+    re.ASCII,
 )
 _WORDS = re.compile(
-    r"(?:retry|try again)\s+(?:after|in)\s+(?P<amount>[0-9][0-9.hms]{0,30}?)\.?"
-    r"(?:\s*(?P<unit>milliseconds?|seconds?|minutes?|hours?)\b|(?=[\s,;.!]|\Z))",
-    re.IGNORECASE,
+    rf"(?:retry|try again)\s+(?:after|in)\s+(?:(?P<short>(?:{_DIGITS}(?:ms|[hms])){{1,4}})(?!\w)"
+    rf"|(?P<amount>{_DIGITS})(?:\s*(?P<unit>milliseconds?|seconds?|minutes?|hours?)\b|(?!\.?\w)))",
+    re.ASCII | re.IGNORECASE,
 )
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _RESETS = ("x-ratelimit-reset-", "x-rate-limit-reset-")
@@ -79,10 +81,8 @@ def _in_words(message: str) -> float | None:
     matched = _WORDS.search(message[:4000])
     if matched is None:
         return None
-    amount, unit = matched["amount"].lower(), (matched["unit"] or "").lower()
-    if not unit:
-        return _seconds(amount)
-    if not _NUMBER.match(amount):
-        return None
+    if matched["short"]:
+        return _seconds(matched["short"].lower())
+    unit = (matched["unit"] or "second").lower()
     worth = _SECONDS["ms" if unit.startswith("milli") else unit[0]]
-    return float(amount) * worth or None
+    return float(matched["amount"]) * worth or None
