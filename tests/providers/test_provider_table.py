@@ -95,3 +95,15 @@ def test_keys_travel_as_bearer_and_may_be_absent_locally() -> None:
 def test_an_endpoint_without_a_usual_address_asks_for_one() -> None:
     with pytest.raises(ConfigError, match="api_base"):
         providers.get("openai_like").chat_url(deployment("openai_like"), "chat/completions")
+
+
+@pytest.mark.parametrize("name", ["ollama", "vllm", "lmstudio", "llamafile"])
+def test_a_local_servers_bare_address_means_v1(name: str) -> None:
+    for base in ("http://10.0.0.7:1234", "http://10.0.0.7:1234/", "http://10.0.0.7:1234/v1"):
+        found = providers.get(name).chat_url(deployment(name, base), "chat/completions")
+        assert found == "http://10.0.0.7:1234/v1/chat/completions"
+
+
+def test_mistral_is_not_asked_for_usage() -> None:
+    assert not providers.get("mistral").asks_stream_usage
+    assert providers.get("groq").asks_stream_usage

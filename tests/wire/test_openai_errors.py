@@ -289,6 +289,24 @@ def test_an_answer_that_is_no_error_status() -> None:
         ({"error": {"message": "Unrecognized request argument supplied: foo"}}, "foo"),
         ({"error": {"message": "Unknown parameter: 'a.b[0]'."}}, "a.b[0]"),
         ({"error": {"message": "x", "code": "unknown_parameter", "param": "y"}}, "y"),
+        (
+            {
+                "object": "error",
+                "message": {
+                    "detail": [
+                        {
+                            "type": "extra_forbidden",
+                            "loc": ["body", "stream_options", "include_usage"],
+                            "msg": "Extra inputs are not permitted",
+                        }
+                    ]
+                },
+                "type": "invalid_request_error",
+                "param": None,
+                "code": None,
+            },
+            "stream_options.include_usage",
+        ),
     ],
 )
 def test_unsupported_parameters_are_named(body: Any, param: str) -> None:

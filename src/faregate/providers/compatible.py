@@ -21,23 +21,23 @@ def _at(name: str, api_base: str, *key_env: str, price_list: str = "") -> Provid
     )
 
 
-def _local(name: str, api_base: str, *base_env: str) -> Provider:
-    """A server of one's own: it works without a key and takes one."""
+def _local(name: str, api_base: str) -> Provider:
+    """A server of one's own: it works without a key and takes one, and serves under ``/v1``."""
     stem = name.upper()
     return Provider(
         name=name,
-        chat_url=plain_url(api_base),
+        chat_url=plain_url(api_base, root="/v1" if api_base else ""),
         auth_headers=plain_headers,
         price_list=name,
         api_base=api_base,
         key_env=(f"{stem}_API_KEY",),
-        base_env=(f"{stem}_API_BASE", *base_env),
+        base_env=(f"{stem}_API_BASE",),
         needs_key=False,
     )
 
 
 _TELLS_UNASKED = frozenset({"mistral", "perplexity"})
-"""They put usage into every stream by themselves and do not document ``stream_options``."""
+"""They put usage into every stream by themselves; Mistral refuses ``stream_options`` with a 422."""
 
 _HOSTED = (
     _at("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),

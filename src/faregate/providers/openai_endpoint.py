@@ -31,8 +31,11 @@ def add_operation(base: SplitResult, operation: str) -> SplitResult:
     return base._replace(path=f"{base.path}/{operation}")
 
 
-def plain_url(default: str = "") -> Callable[[Deployment, str], str]:
-    """A ``chat_url`` for an OpenAI-compatible endpoint whose usual base is ``default``."""
+def plain_url(default: str = "", root: str = "") -> Callable[[Deployment, str], str]:
+    """A ``chat_url`` for an OpenAI-compatible endpoint whose usual base is ``default``.
+
+    ``root`` is the path that stands for a base without one (``/v1`` on servers that have no other).
+    """
 
     def url(deployment: Deployment, operation: str) -> str:
         api_base = deployment.api_base or default
@@ -41,6 +44,8 @@ def plain_url(default: str = "") -> Callable[[Deployment, str], str]:
                 f"{deployment.provider} has no usual address: pass api_base, like {PLAIN_EXAMPLE}"
             )
         base = split_base(api_base)
+        if not base.path:
+            base = base._replace(path=root)
         place = swap_operation if ends_with_operation(base.path) else add_operation
         return urlunsplit(place(base, operation))
 

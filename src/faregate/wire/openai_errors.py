@@ -37,7 +37,9 @@ _WINDOW_TEXT = re.compile(
     re.IGNORECASE,
 )
 _WINDOW_CODES = frozenset({"context_length_exceeded", "context_window_exceeded"})
-_UNSUPPORTED_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
+_UNSUPPORTED_CODES = frozenset(
+    {"unsupported_parameter", "unsupported_value", "unknown_parameter", "extra_forbidden"}
+)
 _UNSUPPORTED_TEXT = re.compile(
     r"(?:unsupported (?:parameter|value)|unrecognized request arguments? supplied"
     r"|unknown parameter):\s*'?(?P<name>[\w.\[\]]{1,80})",
@@ -288,7 +290,11 @@ def _param(error: JsonObject, message: str, kind: Kind) -> str:
     if param or kind != "unsupported_param":
         return param
     named = _UNSUPPORTED_TEXT.search(message[:4000])
-    return named["name"].rstrip(".") if named else ""
+    if named:
+        return named["name"].rstrip(".")
+    place = error.get("loc")
+    inside = [part for part in place if isinstance(part, str)] if isinstance(place, list) else []
+    return clean(".".join(part for part in inside if part != "body"), 100)
 
 
 def _status_in_words(words: tuple[str, str, str], message: str) -> int:
