@@ -10,6 +10,7 @@ from faregate.client.call import Call
 from faregate.client.estimate import estimate_usage, usage_fields
 from faregate.client.objects import Answer, EmbeddingResponse, ModelResponse
 from faregate.client.options import split
+from faregate.client.reach import transport_for
 from faregate.client.streams import CompletionStream
 from faregate.core.receipt_text import cost_fields
 from faregate.errors import ConfigError
@@ -62,7 +63,7 @@ async def acompletion(
     async def once(
         call: Call, request: HttpRequest, timeouts: upstream.Timeouts
     ) -> CompletionStream:
-        answer = await attempts.open_stream(upstream.shared(), call, request, timeouts)
+        answer = await attempts.open_stream(transport_for(call.options), call, request, timeouts)
         return await CompletionStream(call, answer, usage_asked=asked).open()
 
     return await attempts.attempt(call, once)
@@ -101,7 +102,7 @@ def embedding(model: str, input: Any, **params: Any) -> EmbeddingResponse:  # no
 
 
 async def _complete(call: Call, request: HttpRequest, timeouts: upstream.Timeouts) -> ModelResponse:
-    answer = await attempts.send(upstream.shared(), call, request, timeouts)
+    answer = await attempts.send(transport_for(call.options), call, request, timeouts)
     found, reading = _read(call, answer)
     return _priced(ModelResponse, call, answer, found, reading)
 
@@ -109,7 +110,7 @@ async def _complete(call: Call, request: HttpRequest, timeouts: upstream.Timeout
 async def _embed(
     call: Call, request: HttpRequest, timeouts: upstream.Timeouts
 ) -> EmbeddingResponse:
-    answer = await attempts.send(upstream.shared(), call, request, timeouts)
+    answer = await attempts.send(transport_for(call.options), call, request, timeouts)
     found, reading = _read(call, answer)
     return _priced(EmbeddingResponse, call, answer, found, reading)
 

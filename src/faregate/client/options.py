@@ -11,6 +11,7 @@ from faregate.money import MoneyError, parse_price
 from faregate.types import OwnPrices, Unit
 from faregate.upstream.credentials import EntraOptions, TokenProvider
 from faregate.upstream.limits import Timeouts
+from faregate.upstream.tls import TlsOptions
 
 DEFAULT_RETRIES = 2
 DEFAULT_TIMEOUT = 600.0
@@ -62,6 +63,7 @@ class Options(Struct, frozen=True, kw_only=True):
     total: float | None = DEFAULT_TIMEOUT
     """Seconds for the whole call, retries included; None is no limit."""
     retries: int = DEFAULT_RETRIES
+    tls: TlsOptions | None = None
     extra_headers: Mapping[str, str] = {}
     extra_body: Mapping[str, Any] = {}
     drop_params: bool = False
@@ -99,6 +101,7 @@ def split(arguments: dict[str, Any], *, stream: bool) -> tuple[Options, dict[str
         timeouts=timeouts,
         total=total,
         retries=_retries(retries if retries is not None else most),
+        tls=_tls(take("ssl_verify", None)),
         extra_headers=_headers(take("extra_headers", None), take("headers", None)),
         extra_body=_mapping("extra_body", take("extra_body", None)),
         drop_params=bool(take("drop_params", None) or default("drop_params") or False),
@@ -267,3 +270,14 @@ def _names(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple | set):
         raise ConfigError("additional_drop_params must be a list of parameter names")
     return tuple(str(each) for each in value)
+
+
+def _tls(verify: object) -> TlsOptions | None:
+    """TLS by LiteLLM's ``ssl_verify``: False accepts any certificate, a path is a CA file."""
+    if verify is None or verify is True:
+        return None
+    if verify is False:
+        return TlsOptions(verify=False)
+    if isinstance(verify, str) and verify:
+        return TlsOptions(ca_file=verify)
+    raise ConfigError("ssl_verify must be a boolean or the path of a CA file")
