@@ -95,6 +95,11 @@ def test_keys_that_cannot_be_sent(key: str, words: str) -> None:
         assert "cr3t" not in str(caught.value)
 
 
+def test_a_key_that_is_no_text() -> None:
+    with pytest.raises(ConfigError, match="must be a text, not int"):
+        check_secret(1234)  # type: ignore[arg-type]
+
+
 def test_latin_1_can_be_sent() -> None:
     assert check_secret("k\u00e9y") == "k\u00e9y"
 

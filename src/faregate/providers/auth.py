@@ -29,6 +29,8 @@ def check_secret(secret: str, what: str = "API key") -> str:
     Raises :class:`ConfigError`, without showing it, for blanks, line breaks, control characters
     and characters outside Latin-1.
     """
+    if not isinstance(secret, str):
+        raise ConfigError(f"the {what} must be a text, not {type(secret).__name__}")
     if not secret:
         raise ConfigError(f"the {what} is empty")
     if _SENDABLE.match(secret):
