@@ -13,6 +13,7 @@ import uvicorn
 from faregate.emulator.app import Emulator
 from faregate.emulator.config import Config
 from faregate.emulator.protocol import BreakableProtocol
+from faregate.tokenizer import encoding_for
 
 
 class _Server(uvicorn.Server):
@@ -48,6 +49,7 @@ class _Server(uvicorn.Server):
 
 
 def _server(emulator: Emulator) -> _Server:
+    encoding_for("")  # so that the first answer is as quick as the others
     config = uvicorn.Config(
         emulator,
         http=BreakableProtocol,
