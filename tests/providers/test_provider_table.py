@@ -1,5 +1,7 @@
 """Providers by name: the modules, the table and its aliases."""
 
+from pathlib import Path
+
 import pytest
 
 from faregate import providers
@@ -107,3 +109,13 @@ def test_a_local_servers_bare_address_means_v1(name: str) -> None:
 def test_mistral_is_not_asked_for_usage() -> None:
     assert not providers.get("mistral").asks_stream_usage
     assert providers.get("groq").asks_stream_usage
+
+
+def test_every_provider_is_documented() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "providers.md"
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    for name in providers.names():
+        provider = providers.get(name)
+        row = next(line for line in rows if line.startswith(f"| `{provider.name}` |"))
+        for text in (name, provider.api_base, *provider.key_env):
+            assert not text or f"`{text}`" in row

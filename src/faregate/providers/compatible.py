@@ -55,7 +55,7 @@ _HOSTED = (
     ),
     _at("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
     _at("hyperbolic", "https://api.hyperbolic.xyz/v1", "HYPERBOLIC_API_KEY"),
-    _at("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "MISTRAL_AZURE_API_KEY"),
+    _at("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
     _at("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY"),
     _at("novita", "https://api.novita.ai/v3/openai", "NOVITA_API_KEY"),
     _at(
