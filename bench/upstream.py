@@ -56,8 +56,13 @@ def _stream() -> bytes:
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}
     parts = [_chunk(choices=[{**word, "content_filter_results": _FILTER}], usage=None)] * CHUNKS
     parts += [_chunk(choices=[last], usage=None), _chunk(choices=[], usage=_USAGE)]
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-    return head + b"".join(parts) + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+    return (
+        head
+        + b"transfer-encoding: chunked\r\n\r\n"
+        + b"".join(parts)
+        + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+    )
 
 
 class _Server(asyncio.Protocol):

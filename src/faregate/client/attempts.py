@@ -24,6 +24,7 @@ from faregate.errors import (
 from faregate.types import HttpRequest
 from faregate.upstream import transport_errors as upstream
 from faregate.upstream.transport import Answer, AnswerStream, Timeouts, Transport
+from faregate.wire import openai_chat
 from faregate.wire.failures import to_exception
 from faregate.wire.openai_errors import decode_error, error_in_chunk
 
@@ -130,10 +131,24 @@ async def open_stream(
     """A streamed answer with status 200, or the exception it stands for."""
     try:
         answer = await transport.stream(request, timeouts)
-        if answer.status == 200:
+        kind = answer.headers.get("content-type", "")
+        if answer.status == 200 and "html" not in kind and "json" not in kind:
             return answer
         async with answer:
             body = await answer.read(_ERROR_BODY)
     except upstream.TransportError as error:
         raise broken(call, error) from error
+    if answer.status == 200:
+        raise _no_stream(call, body, answer.headers)
     raise failure(call, answer.status, answer.headers, body)
+
+
+def _no_stream(call: Call, body: bytes, headers: Mapping[str, str]) -> APIError:
+    """The exception of a 200 that is no stream: an error, a whole answer, or a page."""
+    try:
+        found = openai_chat.decode_answer(body)
+    except openai_chat.WireError as error:
+        return no_answer(call, str(error), headers)
+    return stream_error(call, found, headers) or no_answer(
+        call, "a whole answer where a stream was asked for", headers
+    )
