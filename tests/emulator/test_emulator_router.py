@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from emulator_api import KEY, PREVIEW, Api
 
 from faregate.emulator import Config, DeploymentSpec, running_emulator
 from faregate.emulator.choice import PREFERRED, Look, choose, kind_of
 from faregate.emulator.config import Latency, parse_deployment, parse_latency
 from faregate.emulator.pool import POOL, find
 from faregate.errors import ConfigError
+from tests.emulator.emulator_api import KEY, PREVIEW, Api
 
 
 @pytest.fixture(scope="module")

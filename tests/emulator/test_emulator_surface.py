@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from emulator_api import CHAT, KEY, Api
 
 from faregate.emulator import running_emulator
+from tests.emulator.emulator_api import CHAT, KEY, Api
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +243,11 @@ def test_ids_are_unlike(api: Api) -> None:
     ids = {api.chat().json["id"] for _ in range(5)}
     assert len(ids) == 5
     assert all(re.fullmatch(r"chatcmpl-[0-9a-f]{24}", one) for one in ids)
+
+
+def test_the_guides_python_sample_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "emulate-azure-in-ci.md"
+    samples = re.findall(r"```python\n(.*?)```", guide.read_text("utf-8"), re.DOTALL)
+    assert len(samples) == 1
+    exec(compile(samples[0], str(guide), "exec"), {})
+    assert capsys.readouterr().out == "gpt-4.1-nano-2025-04-14 hello\n"
