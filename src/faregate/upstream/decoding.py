@@ -80,7 +80,7 @@ class Decoder:
         self._held = piece
         result = made[0] if len(made) == 1 else b"".join(made)
         self._out += len(result)
-        if self._out > _FREE and self._out > _MAX_RATIO * self._in:
+        if self._out > _FREE and self._out > _MAX_RATIO * (self._in - len(piece)):
             raise Bomb(f"its compressed data grows more than {_MAX_RATIO}-fold")
         return result
 

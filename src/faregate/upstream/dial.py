@@ -35,9 +35,14 @@ async def dial(
     """
     loop = asyncio.get_running_loop()
     sock = await _open_socket(loop, origin, proxy)
-    try:
-        if proxy is not None and context is not None:
+    if proxy is not None and context is not None:
+        try:
             await _tunnel(loop, sock, origin, proxy)
+        except BaseException:
+            sock.close()
+            raise
+    # From here on the loop owns the socket, and closes it if this fails.
+    try:
         if context is None:
             _, protocol = await loop.create_connection(factory, sock=sock)
         else:
@@ -45,20 +50,14 @@ async def dial(
                 factory, sock=sock, ssl=context, server_hostname=origin.host
             )
     except ssl.SSLCertVerificationError as error:
-        sock.close()
         why = error.verify_message or "the certificate is not trusted"
         raise TlsFailed(f"{origin.peer}: TLS: {why}") from None
     except ssl.SSLError as error:
-        sock.close()
         raise TlsFailed(f"{origin.peer}: TLS: {error.reason or 'handshake failed'}") from None
     except OSError:
-        sock.close()
         during = "the TLS handshake" if context is not None else "connecting"
         kind = TlsFailed if context is not None else ConnectFailed
         raise kind(f"{origin.peer}: the connection was closed during {during}") from None
-    except BaseException:
-        sock.close()
-        raise
     return protocol
 
 

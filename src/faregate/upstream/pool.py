@@ -112,6 +112,7 @@ class Pool:
                     return connection
                 if lane.slots < self._limits.max_connections_per_host:
                     lane.slots += 1
+                    self._lanes[lane.origin] = lane  # it may have emptied, and been let go, since
                 else:
                     queued = True
                     connection = await self._queue(lane)

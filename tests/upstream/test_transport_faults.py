@@ -1,0 +1,524 @@
+"""Connections that die, stall or are abandoned, and what becomes of the request."""
+
+import asyncio
+import gc
+import socket
+
+import pytest
+from scripted import Peer, Run, answer, both_loops, get, once, polite, post, world
+
+from faregate.types import HttpRequest
+from faregate.upstream.limits import Limits, Timeouts
+from faregate.upstream.transport import Transport
+from faregate.upstream.transport_errors import (
+    ConnectFailed,
+    ConnectionLost,
+    FirstByteTimeout,
+    ReadTimeout,
+    TotalTimeout,
+    TransportError,
+)
+
+pytestmark = both_loops
+
+HALF_HEAD = b"HTTP/1.1 200 OK\r\nContent-Le"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+
+
+@pytest.mark.parametrize("reply", [b"", HALF_HEAD, HEAD, HEAD + b"12345"])
+@pytest.mark.parametrize("how", ["reset", "close"])
+def test_a_connection_that_dies_at_any_stage(run: Run, reply: bytes, how: str) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        if reply:
+            await peer.write(reply)
+        getattr(peer, how)()
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            with pytest.raises(ConnectionLost) as caught:
+                await transport.send(post(server))
+            assert caught.value.sent
+            assert server.connections == 1
+            assert transport.stats.open == 0
+
+    run(main())
+
+
+def test_nobody_listens(run: Run) -> None:
+    async def main() -> None:
+        transport = Transport()
+        with socket.socket() as bound:  # bound and not listening
+            bound.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{bound.getsockname()[1]}/?key=sesame"
+            with pytest.raises(ConnectFailed, match="refused") as caught:
+                await transport.send(HttpRequest("GET", url, {}))
+        assert not caught.value.sent
+        assert "sesame" not in str(caught.value)
+        assert transport.stats.open == 0
+        await transport.aclose()
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+def test_a_dead_idle_connection_is_replaced_once(run: Run, how: str) -> None:
+    seen: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.answer(b"first")
+        request = await peer.request()
+        if peer.number == 1:
+            getattr(peer, how)()  # the second request finds nobody at home
+            return
+        seen.append(request)
+        await peer.write(answer(b"second"))
+        await peer.gone()
+
+    async def dead_on_second(peer: Peer) -> None:
+        if peer.number == 1:
+            await script(peer)
+        elif request := await peer.request():
+            seen.append(request)
+            await peer.write(answer(b"second"))
+            await peer.gone()
+
+    async def main() -> None:
+        async with world(dead_on_second) as (server, transport):
+            assert (await transport.send(post(server))).body == b"first"
+            assert (await transport.send(post(server, b"again"))).body == b"second"
+            assert [request[-5:] for request in seen] == [b"again"]
+            assert server.connections == 2
+            assert transport.stats.open == 1
+            await transport.aclose()
+
+    run(main())
+
+
+def test_a_second_death_is_not_retried(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        if peer.number == 1:
+            await peer.answer()
+        await peer.request()
+        peer.reset()
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            await transport.send(post(server))
+            with pytest.raises(ConnectionLost) as caught:
+                await transport.send(post(server))
+            assert caught.value.sent
+            assert server.connections == 2
+            assert transport.stats.open == 0
+
+    run(main())
+
+
+def test_a_reused_connection_that_answered_a_byte_is_not_retried(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.answer()
+        await peer.request()
+        await peer.write(b"H")
+        peer.close()
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            await transport.send(post(server))
+            with pytest.raises(ConnectionLost, match="response head"):
+                await transport.send(post(server))
+            assert server.connections == 1
+
+    run(main())
+
+
+def test_a_death_long_after_the_request_is_not_taken_for_a_stale_connection(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.answer()
+        await peer.request()
+        peer.reset()
+
+    async def main() -> None:
+        monkeypatch.setattr("faregate.upstream.transport._STALE_SECONDS", 0.0)
+        async with world(script) as (server, transport):
+            await transport.send(post(server))
+            with pytest.raises(ConnectionLost):
+                await transport.send(post(server))
+            assert server.connections == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("extra", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"x"])
+@pytest.mark.parametrize("together", [True, False])
+def test_bytes_nobody_asked_for_never_answer_the_next_request(
+    run: Run, extra: bytes, together: bool
+) -> None:
+    said = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        if peer.number > 1:
+            await polite(peer)
+            return
+        await peer.request()
+        if together:
+            await peer.write(answer(b"good") + extra)
+        else:
+            await peer.write(answer(b"good"))
+            await said.wait()
+            await peer.write(extra)
+        await peer.gone()
+        said.set()
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            assert (await transport.send(get(server))).body == b"good"
+            if not together:
+                assert transport.stats.idle == 1
+                said.set()
+                while transport.stats.idle:
+                    await asyncio.sleep(0)
+            assert (await transport.send(get(server))).body == b"2.1"
+            await transport.aclose()
+
+    run(main())
+
+
+def test_an_idle_connection_the_peer_closes_leaves_the_pool(run: Run) -> None:
+    closing = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.answer()
+        await closing.wait()
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            await transport.send(get(server))
+            assert transport.stats.idle == 1
+            closing.set()
+            while transport.stats.open:
+                await asyncio.sleep(0)
+
+    run(main())
+
+
+# Timeouts
+
+
+async def silent(peer: Peer) -> None:
+    await peer.gone()
+
+
+@pytest.mark.parametrize("reply", [b"", HALF_HEAD, b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_no_head_in_time(run: Run, reply: bytes) -> None:
+    async def main() -> None:
+        async with world(once(reply)) as (server, transport):
+            with pytest.raises(FirstByteTimeout, match=r"within 0\.03 s") as caught:
+                await transport.send(post(server), Timeouts(first_byte=0.03))
+            assert caught.value.sent
+            assert transport.stats.open == 0
+
+    run(main())
+
+
+def test_a_head_that_drips_for_ever(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b"HTTP/1.1 200 OK\r\n")
+        while True:  # ends with the connection
+            await peer.write(b"X: y\r\n")
+            await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            with pytest.raises(FirstByteTimeout):
+                await transport.send(get(server), Timeouts(first_byte=0.08))
+
+    run(main())
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_silence_within_the_body(run: Run, streamed: bool) -> None:
+    async def main() -> None:
+        async with world(once(HEAD + b"123")) as (server, transport):
+            timeouts = Timeouts(between=0.03)
+            with pytest.raises(ReadTimeout):  # noqa: PT012
+                if streamed:
+                    async with await transport.stream(get(server), timeouts) as stream:
+                        assert await anext(stream) == b"123"
+                        await anext(stream)
+                else:
+                    await transport.send(get(server), timeouts)
+            assert transport.stats.open == 0
+
+    run(main())
+
+
+def test_a_slow_drip_is_fine_while_each_wait_is_short(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(HEAD)
+        for _ in range(10):
+            await asyncio.sleep(0.02)
+            await peer.write(b"x")
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            got = await transport.send(get(server), Timeouts(between=0.15))
+            assert got.body == b"x" * 10
+            await transport.aclose()
+
+    run(main())
+
+
+def test_the_total_bounds_a_drip(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:  # ends with the connection
+            await peer.write(b"x")
+            await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            with pytest.raises(TotalTimeout, match=r"0\.1 s"):
+                await transport.send(get(server), Timeouts(total=0.1))
+            with pytest.raises(TotalTimeout):  # noqa: PT012
+                async with await transport.stream(get(server), Timeouts(total=0.1)) as stream:
+                    async for _ in stream:
+                        pass
+            assert transport.stats.open == 0
+
+    run(main())
+
+
+def test_a_connection_kept_alive_starts_each_exchange_with_fresh_timeouts(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await asyncio.sleep(0.03)
+            await peer.write(answer(b"ok"))
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            for _ in range(4):
+                await transport.send(get(server), Timeouts(first_byte=0.5, total=1.0))
+            await transport.send(get(server))
+            with pytest.raises(FirstByteTimeout):
+                await transport.send(get(server), Timeouts(first_byte=0.005))
+            assert server.connections == 1
+
+    run(main())
+
+
+# Leaving early
+
+
+@pytest.mark.parametrize("reply", [b"", HALF_HEAD, HEAD + b"12"])
+def test_cancelling_closes_the_connection_at_once(run: Run, reply: bytes) -> None:
+    reached = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        if reply:
+            await peer.write(reply)
+        reached.set()
+        await peer.gone()
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            task = asyncio.create_task(transport.send(post(server)))
+            await reached.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert transport.stats.open == 0
+            await server.quiet()
+
+    run(main())
+
+
+def test_leaving_a_stream_early_closes_its_connection(run: Run) -> None:
+    async def main() -> None:
+        async with world(once(HEAD + b"123")) as (server, transport):
+            async with await transport.stream(get(server)) as stream:
+                assert await anext(stream) == b"123"
+            assert transport.stats.open == 0
+            await stream.aclose()
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+            await server.quiet()
+
+    run(main())
+
+
+def test_a_stream_that_is_all_there_gives_its_connection_back_unread(run: Run) -> None:
+    async def main() -> None:
+        async with world(once(answer(b"all"))) as (server, transport):
+            stream = await transport.stream(get(server))
+            while not stream._exchange.complete:
+                await asyncio.sleep(0)
+            await stream.aclose()
+            assert transport.stats.idle == 1
+            await transport.aclose()
+
+    run(main())
+
+
+def test_a_stream_nobody_closes_gives_its_place_back(run: Run) -> None:
+    async def main() -> None:
+        async with world(once(HEAD)) as (server, transport):
+            await transport.stream(get(server))
+            gc.collect()
+            while transport.stats.open:
+                await asyncio.sleep(0)
+            await server.quiet()
+
+    run(main())
+
+
+def test_cancelling_a_stream_in_the_middle(run: Run) -> None:
+    async def main() -> None:
+        async with world(once(HEAD + b"1")) as (server, transport):
+            stream = await transport.stream(get(server))
+            assert await anext(stream) == b"1"
+            reading = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            assert transport.stats.open == 0
+
+    run(main())
+
+
+def test_closing_the_transport_ends_what_is_under_way(run: Run) -> None:
+    async def main() -> None:
+        async with world(once(HEAD)) as (server, transport):
+            task = asyncio.create_task(transport.send(get(server)))
+            while not transport.stats.in_use:
+                await asyncio.sleep(0)
+            await transport.aclose()
+            with pytest.raises(ConnectionLost, match="we closed"):
+                await task
+            with pytest.raises(RuntimeError, match="closed"):
+                await transport.send(get(server))
+
+    run(main())
+
+
+# Large bodies, both ways
+
+BIG = bytes(range(256)) * 32_768  # 8 MiB: more than any socket buffer
+
+
+def test_a_large_request_arrives_whole(run: Run) -> None:
+    received: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        while request := await peer.request():
+            received.append(request.partition(b"\r\n\r\n")[2])
+            await peer.write(answer(b"ok"))
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            for size in (65_535, 65_536, 65_537, 400_000, len(BIG)):
+                await transport.send(post(server, BIG[:size]))
+                assert received.pop() == BIG[:size]
+            assert server.connections == 1
+            await transport.aclose()
+
+    run(main())
+
+
+def test_a_server_that_does_not_read_bounds_what_we_buffer(run: Run) -> None:
+    release = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.head_only()
+        await release.wait()
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            task = asyncio.create_task(transport.send(post(server, BIG), Timeouts(first_byte=0.2)))
+            while not transport.stats.in_use:
+                await asyncio.sleep(0)
+            (connection,) = transport._pool._lane_of  # type: ignore[union-attr]
+            while not connection._write_paused:
+                await asyncio.sleep(0)
+            assert connection._transport is not None
+            assert connection._transport.get_write_buffer_size() < 1024 * 1024
+            with pytest.raises(FirstByteTimeout):
+                await task
+            release.set()
+
+    run(main())
+
+
+def test_an_early_answer_is_delivered_and_the_connection_dropped(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.head_only()
+        await peer.write(answer(b"too big", status=b"413 Too Large"))
+        await peer.gone()
+
+    async def main() -> None:
+        async with world(script) as (server, transport):
+            (lane_bytes, body) = (BIG * 2, b"")
+            got = await transport.send(post(server, lane_bytes))
+            body = got.body
+            assert (got.status, body) == (413, b"too big")
+            assert transport.stats.open == 0
+
+    run(main())
+
+
+def test_a_slow_reader_bounds_what_is_held(run: Run) -> None:
+    limits = Limits(max_buffered=100_000)
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BIG))
+        await peer.write(BIG)
+        await peer.gone()
+
+    async def main() -> None:
+        async with world(script, limits=limits) as (server, transport):
+            timeouts = Timeouts(between=0.05)
+            async with await transport.stream(get(server), timeouts) as stream:
+                (connection,) = transport._pool._lane_of  # type: ignore[union-attr]
+                while not connection._reading_paused:
+                    await asyncio.sleep(0)
+                await asyncio.sleep(0.12)  # a reader's own slowness is not the upstream's silence
+                assert stream._exchange.buffered < limits.max_buffered + 512 * 1024
+                got = bytearray()
+                async for piece in stream:
+                    assert len(piece) < limits.max_buffered + 512 * 1024
+                    got += piece
+                assert bytes(got) == BIG
+            assert transport.stats.idle == 1
+            await transport.aclose()
+
+    run(main())
+
+
+def test_many_at_once(run: Run) -> None:
+    async def main() -> None:
+        async with world(polite) as (server, transport):
+            answers = await asyncio.gather(*(transport.send(get(server)) for _ in range(50)))
+            assert len({one.body for one in answers}) == 50
+            assert transport.stats.in_use == 0
+            await transport.aclose()
+
+    run(main())
+
+
+def test_every_error_is_a_transport_error_that_names_the_peer(run: Run) -> None:
+    async def main() -> None:
+        transport = Transport()
+        request = HttpRequest("GET", "http://no-such-host.invalid./?key=sesame", {})
+        with pytest.raises(TransportError, match=r"no-such-host\.invalid") as caught:
+            await transport.send(request)
+        assert "sesame" not in str(caught.value)
+        await transport.aclose()
+
+    run(main())
