@@ -5,11 +5,17 @@ from importlib import import_module
 
 import click
 
+from faregate import __version__
+
 
 class Lazy(click.Group):
     """A group whose commands are imported when they run (or when all are listed)."""
 
-    modules: Mapping[str, str] = {"prices": "faregate.cli.prices"}
+    modules: Mapping[str, str] = {
+        "demo": "faregate.cli.demo",
+        "emulate": "faregate.cli.emulate",
+        "prices": "faregate.cli.prices",
+    }
     """Command to the module that has it, as an attribute of the same name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -25,6 +31,7 @@ class Lazy(click.Group):
         return found
 
 
-@click.group(cls=Lazy)
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="faregate", message="%(prog)s %(version)s")
 def main() -> None:
-    """Faregate."""
+    """Which model served a call, and exactly what it cost."""

@@ -108,8 +108,8 @@ def _matrix(rows: Sequence[Price]) -> str:
     """A line for each scope, tier and context; for each start of prices, too, where they differ."""
     cells: dict[tuple[str, str, str, float], dict[Unit, Price]] = {}
     for row in rows:
-        key = (row.scope, row.tier, row.context, row.effective_from)
-        cells.setdefault(key, {})[row.unit] = row
+        at = (row.scope, row.tier, row.context, row.effective_from)
+        cells.setdefault(at, {})[row.unit] = row
     columns = [unit for unit in UNITS if any(unit in found for found in cells.values())]
     lines = []
     for key in sorted(cells, key=_order):

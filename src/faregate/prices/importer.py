@@ -6,6 +6,7 @@ where they differ.
 """
 
 import csv
+import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -220,7 +221,7 @@ def read_meters(text: str, origin: str) -> list[MeterRow]:
     """
     if text.lstrip()[:1] in ("{", "["):
         try:
-            document = json.loads(text, parse_float=str, parse_int=str)
+            document = json.loads(text, parse_float=str)
         except ValueError as error:
             raise PriceBookError(f"{origin}: no JSON ({error})") from error
         items = document.get("Items") if isinstance(document, dict) else document
@@ -231,7 +232,7 @@ def read_meters(text: str, origin: str) -> list[MeterRow]:
 
 
 def _read_snapshot(text: str, origin: str) -> list[MeterRow]:
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [name for name in _SNAPSHOT if name not in (reader.fieldnames or ())]
     if missing:
         raise PriceBookError(

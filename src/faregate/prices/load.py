@@ -1,6 +1,7 @@
 """Read price files: CSV text to :class:`~faregate.types.Price` rows, with errors one can act on."""
 
 import csv
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -95,7 +96,7 @@ def read_rows(text: str, origin: str) -> list[Price]:
 
     Raises :class:`~faregate.errors.PriceBookError` naming file, line, column and what to do.
     """
-    reader = csv.reader(text.splitlines())
+    reader = csv.reader(io.StringIO(text, newline=""))
     header = _header(next(reader, []), origin)
     read = _Reader(header, origin)
     seen: dict[str, int] = {}
@@ -117,7 +118,7 @@ def read_rows(text: str, origin: str) -> list[Price]:
 
 def read_names(text: str, origin: str) -> dict[tuple[str, str], str]:
     """(provider, alias in lower case) to model, from a file with provider, alias and model."""
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     names: dict[tuple[str, str], str] = {}
     for cells in reader:
         provider, alias, model = (cells.get(key) for key in ("provider", "alias", "model"))

@@ -86,7 +86,7 @@ def _host(url: str) -> str:
 
 def _page(body: bytes, where: str) -> tuple[list[Any], str | None]:
     try:
-        document = json.loads(body, parse_float=str, parse_int=str)
+        document = json.loads(body, parse_float=str)
     except ValueError as error:
         raise PriceBookError(f"{where}: no JSON ({_short(body)})") from error
     items = document.get("Items") if isinstance(document, dict) else None
