@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from faregate.client.objects import Message as Message
     from faregate.client.objects import ModelResponse as ModelResponse
     from faregate.client.objects import ModelResponseStream as ModelResponseStream
+    from faregate.client.objects import Receipt as Receipt
     from faregate.client.streams import CompletionStream as CompletionStream
     from faregate.errors import APIConnectionError as APIConnectionError
     from faregate.errors import APIError as APIError
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from faregate.errors import UnpricedError as UnpricedError
     from faregate.errors import UnprocessableEntityError as UnprocessableEntityError
     from faregate.errors import UnsupportedParamsError as UnsupportedParamsError
-    from faregate.types import Receipt as Receipt
     from faregate.upstream.limits import Timeouts as Timeouts
 
 __version__ = "0.1.0"
@@ -83,7 +83,7 @@ _HOMES = {
     "ModelResponseStream": "client.objects",
     "CompletionStream": "client.streams",
     "install_as_litellm": "client.as_litellm",
-    "Receipt": "types",
+    "Receipt": "client.objects",
     "Timeouts": "upstream.limits",
     **dict.fromkeys(_ERRORS, "errors"),
 }

@@ -75,9 +75,9 @@ def format_usd(amount: Usd, *, places: int = 0) -> str:
     return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
 
 
-def format_price(per_token: Usd) -> str:
+def format_price(per_token: Usd, *, places: int = 0) -> str:
     """USD for a million tokens as text, from pico-dollars for one token."""
-    return format_usd(per_token * _PER_MILLION)
+    return format_usd(per_token * _PER_MILLION, places=places)
 
 
 def to_float(amount: Usd) -> float:

@@ -95,7 +95,6 @@ def _show(title: str, call: Callable[[], Any], as_json: bool) -> None:
     import msgspec
 
     import faregate
-    from faregate.core import receipt_text
 
     try:
         found = call()
@@ -104,11 +103,11 @@ def _show(title: str, call: Callable[[], Any], as_json: bool) -> None:
     except faregate.FaregateError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
-        click.echo(msgspec.json.encode(receipt_text.as_json(found.receipt)))
+        click.echo(msgspec.json.encode(found.receipt.as_json()))
         return
     click.secho(title, bold=True)
     click.echo(f"> {_said(found)}")
-    click.echo(receipt_text.as_text(found.receipt) + "\n")
+    click.echo(f"{found.receipt}\n")
 
 
 def _said(response: Any) -> str:

@@ -12,9 +12,8 @@ from collections.abc import Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from faregate.client.objects import ModelResponseStream
+from faregate.client.objects import ModelResponseStream, Receipt
 from faregate.client.streams import CompletionStream
-from faregate.types import Receipt
 
 Result = TypeVar("Result")
 

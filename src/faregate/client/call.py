@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from faregate import providers
+from faregate.client.objects import Receipt
 from faregate.client.options import Options
 from faregate.core import receipt as receipts
 from faregate.core.naming import parse_model
@@ -19,7 +20,6 @@ from faregate.types import (
     HttpRequest,
     JsonObject,
     Provider,
-    Receipt,
     Target,
     Usage,
 )
@@ -110,9 +110,11 @@ class Call:
         """
         if not self.options.drop_params or self._dropped >= _DROPPABLE or not param:
             return False
-        if param not in self.body or param in ("model", "messages", "input"):
+        if param in ("model", "messages", "input"):
             return False
-        value = self.body.pop(param)
+        value = _drop(self.body, param)
+        if value is None:
+            return False
         if param == "max_tokens" and "max_completion_tokens" in message:
             self.body["max_completion_tokens"] = value
         self._dropped += 1
@@ -135,7 +137,9 @@ class Call:
             trace=reading.trace,
         )
         charge = receipts.charge(load_book(), self.provider.price_list, self.deployment, outcome)
-        return receipts.total(self.call_id, (charge,))
+        return Receipt(
+            call_id=self.call_id, charges=(charge,), total=charge.total, status=charge.status
+        )
 
     def hidden_params(self, headers: Mapping[str, str]) -> dict[str, Any]:
         """The ``_hidden_params`` people read, before the cost is known."""
@@ -203,11 +207,10 @@ def _new_id(at: float) -> str:
     return f"call_{int(at * 1000):012x}{secrets.token_hex(8)}"
 
 
-def _drop(body: JsonObject, name: str) -> None:
-    """Leave out a field; ``a.b`` reaches into objects."""
+def _drop(body: JsonObject, name: str) -> Any:
+    """Leave out a field and return it; None when it is not there. ``a.b`` reaches into objects."""
     holder: Any = body
     *path, last = name.split(".")
     for step in path:
         holder = holder.get(step) if isinstance(holder, dict) else None
-    if isinstance(holder, dict):
-        holder.pop(last, None)
+    return holder.pop(last, None) if isinstance(holder, dict) else None

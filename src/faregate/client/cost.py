@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from faregate import providers
-from faregate.client.objects import ModelResponse, fields_of, iter_choices
+from faregate.client.objects import ModelResponse, Receipt, fields_of, iter_choices
 from faregate.core import receipt as receipts
 from faregate.core.naming import parse_model
 from faregate.core.usage import read_usage
@@ -14,7 +14,7 @@ from faregate.errors import ConfigError, UnpricedError
 from faregate.money import MoneyError, parse_usd, to_float
 from faregate.prices.load import load_book
 from faregate.providers.auth import from_environment
-from faregate.types import Charge, Deployment, Receipt, Target, Usage
+from faregate.types import Charge, Deployment, Target, Usage
 from faregate.wire.openai_chat import Reading
 
 

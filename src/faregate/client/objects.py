@@ -10,7 +10,20 @@ from typing import Any, ClassVar, Self, cast
 
 import msgspec
 
-from faregate.types import JsonObject, Receipt
+from faregate import types
+from faregate.core import receipt_text
+from faregate.types import JsonObject
+
+
+class Receipt(types.Receipt, frozen=True, kw_only=True):
+    """All charges of one call. ``print`` it to read it; ``as_json()`` to keep it."""
+
+    def __str__(self) -> str:
+        return receipt_text.as_text(self)
+
+    def as_json(self) -> JsonObject:
+        """Plain JSON; money is exact decimal text in USD, an unknown total is null."""
+        return receipt_text.as_json(self)
 
 
 class Record(dict[str, Any]):

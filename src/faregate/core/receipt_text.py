@@ -177,7 +177,7 @@ def _block(charge: Charge, receipt: Receipt) -> str:
     rows = [
         (
             label(line),
-            f"{line.quantity:,} × ${format_price(line.per_token)}/M",
+            f"{line.quantity:,} × ${format_price(line.per_token, places=2)}/M",
             _money(line.amount, places),
             line.price_id,
         )
