@@ -225,6 +225,61 @@ class Receipt(Struct, frozen=True, kw_only=True):
         return self.charge.served_model
 
 
+Outcome: TypeAlias = Literal["completed", "failed", "cancelled", "refused", "lost"]
+"""How a call ended: answered in full; an error or a broken stream; left by the client; refused
+after admission; lost in a crash."""
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One call to one deployment."""
+
+    deployment: str
+    provider: str
+    status: int = 0
+    """The HTTP status that came back; 0 when none did."""
+    error: str = ""
+    """The error's code, empty for a success. Never a message: those may quote a prompt."""
+    started: float = 0.0
+    seconds: float = 0.0
+    """Until the answer's head (a stream: its first event), or until the failure."""
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One admitted call, as the ledger keeps it. Holds no prompt, answer or secret."""
+
+    call_id: str
+    request_id: str = ""
+    """The client's ``x-request-id``, or the call id."""
+    operation: str = "chat/completions"
+    started: float
+    first_byte: float | None = None
+    """When the first byte of the answer went to the client (Unix seconds)."""
+    ended: float
+    key: str = ""
+    """The name of the client's key; never the key."""
+    requested_model: str
+    deployment: str = ""
+    """The deployment that answered, or the last one tried."""
+    provider: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    stream: bool = False
+    status: int
+    """The HTTP status the client got; 499 when it left before one was sent."""
+    error: str = ""
+    outcome: Outcome
+    receipt: Receipt | None = None
+    """None when no attempt reached an upstream that bills."""
+    upstream_seconds: float = 0.0
+    """Time spent waiting for upstreams, bodies included."""
+    overhead_us: int = 0
+    """Microseconds of our own before the first byte to the client: everything but the wait."""
+    client: str = ""
+    """The client's address, where that is configured."""
+    end_user: str = ""
+    fallbacks: int = 0
+    """How many other deployments or models were gone through before this one."""
+
+
 class OwnPrices(Struct, frozen=True, kw_only=True):
     """Prices a deployment states for itself; they replace the model's. Pico-dollars a token."""
 
