@@ -258,6 +258,16 @@ def test_direct_calls_are_priced_from_the_makers_lists() -> None:
         assert usd(found, "input", "output") == figures.split()
 
 
+@pytest.mark.parametrize(
+    ("model", "tier", "figures"),
+    [("gpt-5", "flex", "0.625 5"), ("gpt-5.6-sol", "priority", "8 40"), ("o3", "flex", "1 4")],
+)
+def test_openais_tiers(model: str, tier: str, figures: str) -> None:
+    found = BOOK.lookup("openai", model, "global", tier, at=NOW)
+    assert isinstance(found, Rates)
+    assert usd(found, "input", "output") == figures.split()
+
+
 def test_a_price_that_ended_leaves_nothing_behind() -> None:
     """Anthropic dropped the long-context surcharge of opus-4-6 on 13 March 2026."""
     before = BOOK.lookup("anthropic", "claude-opus-4-6", at=parse_instant("2026-03-12"))
