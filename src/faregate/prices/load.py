@@ -5,7 +5,6 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
@@ -53,6 +52,8 @@ def load_book(extra: Sequence[Path] = ()) -> PriceBook:
 
 @lru_cache(maxsize=8)
 def _load(extra: tuple[Path, ...]) -> PriceBook:
+    from importlib.resources import files  # heavy, and not needed to import this module
+
     folder = files("faregate.prices")
     rows: list[Price] = []
     for name in BUNDLED:
