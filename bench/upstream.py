@@ -2,10 +2,12 @@
 
 import asyncio
 import json
-import multiprocessing
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 SERVED = "gpt-4.1-nano-2025-04-14"
@@ -104,15 +106,20 @@ def _serve(listener: socket.socket) -> None:
 @contextmanager
 def running() -> Iterator[str]:
     """The base URL of the upstream, served by a process of its own."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-    process = multiprocessing.get_context("fork").Process(
-        target=_serve, args=(listener,), daemon=True
-    )
-    process.start()
-    port = listener.getsockname()[1]
-    listener.close()
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        number = listener.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.upstream", str(number)],
+            pass_fds=(number,),
+            cwd=Path(__file__).parent.parent,
+        )
+        port = listener.getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}/openai/v1"
     finally:
         process.terminate()
-        process.join()
+        process.wait()
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
