@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from faregate.types import HttpRequest
+from faregate.upstream.connection import Connection
 from faregate.upstream.transport import Transport
 
 T = TypeVar("T")
@@ -35,6 +36,12 @@ def run_uvloop(main: Coroutine[Any, Any, T]) -> T:
 
 both_loops = pytest.mark.parametrize("run", [run_asyncio, run_uvloop])
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop turn until the condition holds; the runner's patience bounds it."""
+    while not holds():  # noqa: ASYNC110 - what is awaited has no event of its own
+        await asyncio.sleep(0)
 
 
 class Peer:
@@ -173,6 +180,13 @@ async def world(script: Script, **options: Any) -> AsyncIterator[tuple[Server, T
         finally:
             await transport.aclose()
             assert transport.stats.open == 0
+
+
+def only_connection(transport: Transport) -> Connection:
+    """The one connection the transport has open."""
+    assert transport._pool is not None
+    (connection,) = transport._pool._lane_of
+    return connection
 
 
 def answer(body: bytes, *lines: bytes, status: bytes = b"200 OK") -> bytes:

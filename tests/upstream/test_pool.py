@@ -1,9 +1,9 @@
 """Who gets a connection, in what order, and when one is let go."""
 
 import asyncio
+from functools import partial
 
 import pytest
-from scripted import Peer, Run, answer, both_loops, get, once, polite, post, serving, world
 
 from faregate.types import HttpRequest
 from faregate.upstream.limits import Limits, Timeouts
@@ -13,6 +13,19 @@ from faregate.upstream.transport_errors import (
     ConnectTimeout,
     PoolExhausted,
     TotalTimeout,
+)
+from tests.upstream.scripted import (
+    Peer,
+    Run,
+    answer,
+    both_loops,
+    get,
+    once,
+    polite,
+    post,
+    serving,
+    until,
+    world,
 )
 
 pytestmark = both_loops
@@ -41,14 +54,17 @@ class Gate:
             await self._tickets.acquire()
             await peer.write(answer(request.split(b" ")[1]))
 
+    async def seen(self, count: int) -> None:
+        """Wait until this many requests have come."""
+        await until(lambda: len(self.order) >= count)
+
     def let(self, count: int = 1) -> None:
         for _ in range(count):
             self._tickets.release()
 
 
 async def until_waiting(transport: Transport, count: int) -> None:
-    while transport.stats.waiting != count:
-        await asyncio.sleep(0)
+    await until(lambda: transport.stats.waiting == count)
 
 
 def test_a_host_has_a_bounded_number_of_connections_and_a_fair_queue(run: Run) -> None:
@@ -61,8 +77,7 @@ def test_a_host_has_a_bounded_number_of_connections_and_a_fair_queue(run: Run) -
                 if i > 1:
                     await until_waiting(transport, i - 1)
                 else:
-                    while len(gate.order) < i + 1:
-                        await asyncio.sleep(0)
+                    await gate.seen(i + 1)
             assert transport.stats.in_use == 2
             for _ in range(8):
                 gate.let()
@@ -81,8 +96,7 @@ def test_the_queue_is_bounded_by_the_connect_timeout(run: Run) -> None:
         gate = Gate()
         async with world(gate, limits=Limits(max_connections_per_host=1)) as (server, transport):
             first = asyncio.create_task(transport.send(get(server)))
-            while not gate.order:
-                await asyncio.sleep(0)
+            await until(lambda: bool(gate.order))
             with pytest.raises(PoolExhausted, match="all 1 connections") as caught:
                 await transport.send(get(server), Timeouts(connect=0.02))
             assert not caught.value.sent
@@ -98,8 +112,7 @@ def test_those_who_leave_the_queue_lose_nobody_a_turn(run: Run) -> None:
         gate = Gate()
         async with world(gate, limits=Limits(max_connections_per_host=1)) as (server, transport):
             first = asyncio.create_task(transport.send(get(server, "/first")))
-            while not gate.order:
-                await asyncio.sleep(0)
+            await until(lambda: bool(gate.order))
             left = asyncio.create_task(transport.send(get(server, "/left")))
             await until_waiting(transport, 1)
             stays = asyncio.create_task(transport.send(get(server, "/stays")))
@@ -129,8 +142,8 @@ def test_cancelled_in_the_very_moment_of_its_turn(run: Run) -> None:
                 stream = await transport.stream(get(server))
                 waiting = asyncio.create_task(transport.send(get(server)))
                 await until_waiting(transport, 1)
-                while not stream._exchange.complete:
-                    await asyncio.sleep(0)
+                exchange = stream._exchange
+                await until(partial(getattr, exchange, "complete"))
                 await stream.aclose()  # hands the connection, or its slot, to the one waiting
                 waiting.cancel()
                 with pytest.raises(asyncio.CancelledError):
@@ -197,8 +210,7 @@ def test_the_sweeper_comes_by_itself(run: Run) -> None:
         async with world(polite, limits=Limits(idle_seconds=0.06)) as (server, transport):
             await transport.send(get(server))
             assert transport.stats.idle == 1
-            while transport.stats.open:
-                await asyncio.sleep(0.01)
+            await until(lambda: not transport.stats.open)
             await server.quiet()
 
     run(main())

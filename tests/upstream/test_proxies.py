@@ -1,7 +1,6 @@
 import base64
 
 import pytest
-from scripted import Peer, Run, answer, both_loops, serving
 
 from faregate.errors import ConfigError
 from faregate.types import HttpRequest
@@ -9,6 +8,7 @@ from faregate.upstream.proxies import Proxies, Proxy
 from faregate.upstream.request_head import split_url
 from faregate.upstream.transport import Transport
 from faregate.upstream.transport_errors import ConnectFailed, TransportError
+from tests.upstream.scripted import Peer, Run, answer, both_loops, serving
 
 P = Proxy("proxy.test", 3128)
 

@@ -2,20 +2,9 @@
 
 import gzip
 import json
+import zlib
 
 import pytest
-from scripted import (
-    Peer,
-    Run,
-    answer,
-    both_loops,
-    chunked,
-    get,
-    once,
-    polite,
-    post,
-    world,
-)
 
 from faregate.types import HttpRequest
 from faregate.upstream.limits import Limits
@@ -24,6 +13,19 @@ from faregate.upstream.transport_errors import (
     ConnectionLost,
     DecodeError,
     ProtocolError,
+)
+from tests.upstream.scripted import (
+    Peer,
+    Run,
+    answer,
+    both_loops,
+    chunked,
+    get,
+    once,
+    only_connection,
+    polite,
+    post,
+    world,
 )
 
 pytestmark = both_loops
@@ -151,20 +153,20 @@ def test_pieces_come_when_they_are_sent(run: Run) -> None:
         await peer.gone()
 
     async def main() -> None:
-        async with world(script) as (server, transport):
-            async with await transport.stream(get(server)) as stream:
-                raw = next(iter(transport._pool._lane_of))._transport  # type: ignore[union-attr]
-                assert raw is not None
-                for letter in (b"a", b"b", b"c"):
-                    raw.write(b"GET /%s X\r\n\r\n" % letter)
-                    assert await anext(stream) == letter
+        async with (
+            world(script) as (server, transport),
+            await transport.stream(get(server)) as stream,
+        ):
+            raw = only_connection(transport)._transport
+            assert raw is not None
+            for letter in (b"a", b"b", b"c"):
+                raw.write(b"GET /%s X\r\n\r\n" % letter)
+                assert await anext(stream) == letter
 
     run(main())
 
 
 def test_gzip_pieces_are_decoded_as_they_come(run: Run) -> None:
-    import zlib
-
     async def script(peer: Peer) -> None:
         await peer.request()
         packer = zlib.compressobj(wbits=31)
@@ -174,14 +176,16 @@ def test_gzip_pieces_are_decoded_as_they_come(run: Run) -> None:
         await peer.write(packer.compress(b"second") + packer.flush())
 
     async def main() -> None:
-        async with world(script) as (server, transport):
-            async with await transport.stream(get(server)) as stream:
-                assert await anext(stream) == b"first"
-                raw = next(iter(transport._pool._lane_of))._transport  # type: ignore[union-attr]
-                assert raw is not None
-                raw.write(b"GET / X\r\n\r\n")
-                assert await anext(stream) == b"second"
-                assert [piece async for piece in stream] == []
+        async with (
+            world(script) as (server, transport),
+            await transport.stream(get(server)) as stream,
+        ):
+            assert await anext(stream) == b"first"
+            raw = only_connection(transport)._transport
+            assert raw is not None
+            raw.write(b"GET / X\r\n\r\n")
+            assert await anext(stream) == b"second"
+            assert [piece async for piece in stream] == []
 
     run(main())
 

@@ -5,7 +5,6 @@ import gc
 import socket
 
 import pytest
-from scripted import Peer, Run, answer, both_loops, get, once, polite, post, world
 
 from faregate.types import HttpRequest
 from faregate.upstream.limits import Limits, Timeouts
@@ -17,6 +16,19 @@ from faregate.upstream.transport_errors import (
     ReadTimeout,
     TotalTimeout,
     TransportError,
+)
+from tests.upstream.scripted import (
+    Peer,
+    Run,
+    answer,
+    both_loops,
+    get,
+    once,
+    only_connection,
+    polite,
+    post,
+    until,
+    world,
 )
 
 pytestmark = both_loops
@@ -177,8 +189,7 @@ def test_bytes_nobody_asked_for_never_answer_the_next_request(
             if not together:
                 assert transport.stats.idle == 1
                 said.set()
-                while transport.stats.idle:
-                    await asyncio.sleep(0)
+                await until(lambda: not transport.stats.idle)
             assert (await transport.send(get(server))).body == b"2.1"
             await transport.aclose()
 
@@ -197,8 +208,7 @@ def test_an_idle_connection_the_peer_closes_leaves_the_pool(run: Run) -> None:
             await transport.send(get(server))
             assert transport.stats.idle == 1
             closing.set()
-            while transport.stats.open:
-                await asyncio.sleep(0)
+            await until(lambda: not transport.stats.open)
 
     run(main())
 
@@ -356,8 +366,7 @@ def test_a_stream_that_is_all_there_gives_its_connection_back_unread(run: Run) -
     async def main() -> None:
         async with world(once(answer(b"all"))) as (server, transport):
             stream = await transport.stream(get(server))
-            while not stream._exchange.complete:
-                await asyncio.sleep(0)
+            await until(lambda: bool(stream._exchange.complete))
             await stream.aclose()
             assert transport.stats.idle == 1
             await transport.aclose()
@@ -370,8 +379,7 @@ def test_a_stream_nobody_closes_gives_its_place_back(run: Run) -> None:
         async with world(once(HEAD)) as (server, transport):
             await transport.stream(get(server))
             gc.collect()
-            while transport.stats.open:
-                await asyncio.sleep(0)
+            await until(lambda: not transport.stats.open)
             await server.quiet()
 
     run(main())
@@ -396,8 +404,7 @@ def test_closing_the_transport_ends_what_is_under_way(run: Run) -> None:
     async def main() -> None:
         async with world(once(HEAD)) as (server, transport):
             task = asyncio.create_task(transport.send(get(server)))
-            while not transport.stats.in_use:
-                await asyncio.sleep(0)
+            await until(lambda: bool(transport.stats.in_use))
             await transport.aclose()
             with pytest.raises(ConnectionLost, match="we closed"):
                 await task
@@ -441,11 +448,9 @@ def test_a_server_that_does_not_read_bounds_what_we_buffer(run: Run) -> None:
     async def main() -> None:
         async with world(script) as (server, transport):
             task = asyncio.create_task(transport.send(post(server, BIG), Timeouts(first_byte=0.2)))
-            while not transport.stats.in_use:
-                await asyncio.sleep(0)
-            (connection,) = transport._pool._lane_of  # type: ignore[union-attr]
-            while not connection._write_paused:
-                await asyncio.sleep(0)
+            await until(lambda: bool(transport.stats.in_use))
+            connection = only_connection(transport)
+            await until(lambda: bool(connection._write_paused))
             assert connection._transport is not None
             assert connection._transport.get_write_buffer_size() < 1024 * 1024
             with pytest.raises(FirstByteTimeout):
@@ -485,9 +490,8 @@ def test_a_slow_reader_bounds_what_is_held(run: Run) -> None:
         async with world(script, limits=limits) as (server, transport):
             timeouts = Timeouts(between=0.05)
             async with await transport.stream(get(server), timeouts) as stream:
-                (connection,) = transport._pool._lane_of  # type: ignore[union-attr]
-                while not connection._reading_paused:
-                    await asyncio.sleep(0)
+                connection = only_connection(transport)
+                await until(lambda: bool(connection._reading_paused))
                 await asyncio.sleep(0.12)  # a reader's own slowness is not the upstream's silence
                 assert stream._exchange.buffered < limits.max_buffered + 512 * 1024
                 got = bytearray()

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 import pytest
 import uvloop
-from scripted import Run, both_loops, polite, serving
 
 from faregate.types import HttpRequest
 from faregate.upstream import transport as module
 from faregate.upstream.limits import Limits
 from faregate.upstream.transport import Transport, shared
+from tests.upstream.scripted import Run, both_loops, polite, serving
 
 
 @contextmanager

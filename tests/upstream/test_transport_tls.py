@@ -1,21 +1,22 @@
 """TLS with certificates made for the occasion."""
 
 import asyncio
+import gc
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import pytest
 import trustme
-from scripted import Peer, Run, both_loops, serving
 
 from faregate.types import HttpRequest
 from faregate.upstream.proxies import Proxies, Proxy
 from faregate.upstream.tls import TlsOptions, build_context
 from faregate.upstream.transport import Transport
 from faregate.upstream.transport_errors import ConnectionLost, TlsFailed, TransportError
+from tests.upstream.scripted import Peer, Run, both_loops, serving, until
 
 BODY = b"x" * 100_000
 
@@ -42,8 +43,8 @@ def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 class Https(asyncio.Protocol):
     """Answers every request; remembers what ALPN came to, and who the client said it was."""
 
-    alpn: list[str | None] = []
-    live = 0
+    alpn: ClassVar[list[str | None]] = []
+    live: ClassVar[int] = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -74,8 +75,7 @@ async def https(context: ssl.SSLContext) -> AsyncIterator[int]:
     server = await loop.create_server(Https, "127.0.0.1", 0, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
-        while Https.live:
-            await asyncio.sleep(0)
+        await until(lambda: not Https.live)
     finally:
         server.close()
         await server.wait_closed()
@@ -133,6 +133,11 @@ def test_a_server_that_cannot_be_trusted(
     run(main())
 
 
+def descriptors() -> int:
+    """How many files and sockets this process has open."""
+    return len(list(Path("/dev/fd").iterdir()))
+
+
 @both_loops
 def test_a_server_that_speaks_no_tls(run: Run) -> None:
     async def plain(peer: Peer) -> None:
@@ -157,6 +162,11 @@ def test_a_server_that_speaks_no_tls(run: Run) -> None:
                 await transport.aclose()
 
     run(main())
+    gc.collect()
+    before = descriptors()
+    run(main())
+    gc.collect()
+    assert descriptors() == before
 
 
 @both_loops
@@ -173,8 +183,7 @@ def test_a_handshake_that_never_ends_is_bounded_and_cancellable(run: Run) -> Non
             with pytest.raises(TransportError, match=r"within 0\.05 s"):
                 await transport.send(request, Timeouts(connect=0.05))
             task = asyncio.create_task(transport.send(request))
-            while server.connections < 2:
-                await asyncio.sleep(0)
+            await until(lambda: server.connections >= 2)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -183,6 +192,34 @@ def test_a_handshake_that_never_ends_is_bounded_and_cancellable(run: Run) -> Non
             await transport.aclose()
 
     run(main())
+
+
+@both_loops
+def test_cancelling_at_any_step_of_connecting_leaks_nothing(
+    run: Run, authority: trustme.CA, ca_file: str
+) -> None:
+    async def main() -> None:
+        async with https(server_context(authority, "127.0.0.1")) as port:
+            transport = Transport(tls=TlsOptions(ca_file=ca_file))
+            transport._ssl_context()
+            request = HttpRequest("GET", f"https://127.0.0.1:{port}/", {})
+            for steps in range(40):
+                task = asyncio.create_task(transport.send(request))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                assert transport.stats.in_use == 0
+                await asyncio.sleep(0)
+            assert (await transport.send(request)).status == 200
+            await transport.aclose()
+
+    run(main())
+    gc.collect()
+    before = descriptors()
+    run(main())
+    gc.collect()
+    assert descriptors() == before
 
 
 @both_loops
@@ -241,7 +278,7 @@ def test_https_through_a_tunnel(run: Run, authority: trustme.CA, ca_file: str) -
                 for _ in range(3):
                     assert (await transport.send(request)).body == BODY
                 wrong = HttpRequest("GET", "https://other.test/", {})
-                with pytest.raises(TlsFailed, match="other.test:443"):
+                with pytest.raises(TlsFailed, match=r"other\.test:443"):
                     await transport.send(wrong)
                 await transport.aclose()
                 assert [line.split(b"\r\n")[0] for line in asked] == [

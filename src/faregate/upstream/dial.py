@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
@@ -41,14 +42,8 @@ async def dial(
         except BaseException:
             sock.close()
             raise
-    # From here on the loop owns the socket, and closes it if this fails.
     try:
-        if context is None:
-            _, protocol = await loop.create_connection(factory, sock=sock)
-        else:
-            _, protocol = await loop.create_connection(
-                factory, sock=sock, ssl=context, server_hostname=origin.host
-            )
+        return await _hand_over(loop, sock, factory, context, origin.host)
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message or "the certificate is not trusted"
         raise TlsFailed(f"{origin.peer}: TLS: {why}") from None
@@ -58,6 +53,34 @@ async def dial(
         during = "the TLS handshake" if context is not None else "connecting"
         kind = TlsFailed if context is not None else ConnectFailed
         raise kind(f"{origin.peer}: the connection was closed during {during}") from None
+
+
+async def _hand_over(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket.socket,
+    factory: Callable[[], _P],
+    context: ssl.SSLContext | None,
+    host: str,
+) -> _P:
+    """Give a connected socket to the loop, which from here on owns it, also when this fails."""
+    try:
+        if context is None:
+            _, protocol = await loop.create_connection(factory, sock=sock)
+        else:
+            _, protocol = await loop.create_connection(
+                factory, sock=sock, ssl=context, server_hostname=host
+            )
+    except BaseException:
+        if isinstance(loop, asyncio.BaseEventLoop):
+            # asyncio forgets a TLS transport whose handshake is cancelled before its first step;
+            # at the end of the stream it closes even that one.
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        else:
+            # uvloop has closed the descriptor but may not have told the socket object, which would
+            # close that number a second time, whoever has it by then.
+            sock.detach()
+        raise
     return protocol
 
 
