@@ -147,6 +147,23 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
     assert isinstance(instance(endless), dict)
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "items": {}, "minItems": 10**12},
+        {"type": "string", "minLength": 10**12},
+        {"properties": {c: {"$ref": "#"} for c in "abcdefgh"}, "required": list("abcdefgh")},
+        {"type": "integer", "minimum": "x"},
+        {"allOf": [{"$ref": "#"}]},
+    ],
+)
+def test_a_schema_beyond_all_bounds_is_refused(api: Api, schema: Any) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    answered = api.chat(response_format=wanted)
+    assert answered.status == 400
+    assert answered.json["error"]["code"] == "invalid_schema"
+
+
 def test_several_choices(api: Api) -> None:
     body = api.chat("Say hi", n=3).json
     assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]

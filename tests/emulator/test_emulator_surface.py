@@ -125,6 +125,13 @@ def test_response_headers(api: Api) -> None:
         ({"n": "three"}, "n"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"model": ""}, "model"),
+        ({"tools": 5}, "tools"),
+        ({"tools": [5]}, "tools"),
+        ({"stop": [1]}, "stop"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": True}, "max_completion_tokens"),
+        ({"response_format": "json"}, "response_format"),
+        ({"stream": "yes"}, "stream"),
     ],
 )
 def test_senseless_requests_are_refused(api: Api, body: dict[str, Any], param: str) -> None:

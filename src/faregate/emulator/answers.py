@@ -84,8 +84,8 @@ def fixed(content: str, model: Model, usage: dict[str, Any]) -> Answer:
 
 
 def _limit(body: Mapping[str, Any]) -> int | None:
-    found = body.get("max_completion_tokens", body.get("max_tokens"))
-    return found if isinstance(found, int) and found > 0 else None
+    found = body.get("max_completion_tokens") or body.get("max_tokens")
+    return None if found is None else int(found)
 
 
 def _choice(

@@ -8,6 +8,7 @@ from msgspec import Struct, json
 
 from faregate.emulator import captured, frames, refusals
 from faregate.emulator.answers import Answer, answer, fixed
+from faregate.emulator.checks import check, check_for
 from faregate.emulator.choice import Look
 from faregate.emulator.config import DeploymentSpec
 from faregate.emulator.control import State
@@ -27,7 +28,6 @@ from faregate.emulator.spoiling import (
 )
 
 _TIERS = {"flex", "priority"}
-_MOST_CHOICES = 128
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class ChatService:
 
     async def serve(self, call: Call, delivery: Delivery) -> None:
         """Answer one call. Raises :class:`Refused` before anything was billed or written."""
-        _check(call.body)
+        check(call.body)
         if call.spec.kind == "captured":
             await self._replay(call, delivery)
             return
@@ -104,11 +104,11 @@ class ChatService:
             model = decision.model
         else:
             model = find_or_invent(call.spec.model)
-            _refuse_for(model, call.body)
+            check_for(model, call.body)
         if prompt >= model.window:
             raise Refused(refusals.too_long(model.window, prompt))
         cached, written = self._state.prefixes.look(model, call.body, prompt)
-        made = answer(call.body, model, Counts(prompt=prompt, cached=cached, cache_write=written))
+        made = _made(call.body, model, Counts(prompt=prompt, cached=cached, cache_write=written))
         served = call.headers.get("x-emulate-served", "")
         if call.fault.name == "serve":
             served = call.fault.options.get("model", "gpt-9-mystery")
@@ -138,34 +138,12 @@ class ChatService:
         return decision, trace(decision, 15 + prompt % 20, failed)
 
 
-def _check(body: Mapping[str, Any]) -> None:
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise Refused(refusals.invalid("'messages' must be a list that is not empty.", "messages"))
-    for index, message in enumerate(messages):
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            where = f"messages[{index}]"
-            raise Refused(refusals.invalid(f"'{where}' must be a message with a role.", where))
-    count = body.get("n")
-    if count is not None and (not isinstance(count, int) or not 1 <= count <= _MOST_CHOICES):
-        raise Refused(refusals.invalid(f"'n' must be from 1 to {_MOST_CHOICES}.", "n"))
-    if body.get("stream_options") and not body.get("stream"):
-        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-        raise Refused(refusals.invalid(message, "stream_options"))
-
-
-def _refuse_for(model: Model, body: Mapping[str, Any]) -> None:
-    """What a direct deployment of a reasoning model refuses; a router drops it instead."""
-    if not model.refuses_max_tokens:
-        return
-    if body.get("max_tokens") is not None:
-        raise Refused(refusals.unsupported("max_tokens"))
-    if body.get("temperature") not in (None, 1):
-        message = (
-            f"Unsupported value: 'temperature' does not support {body['temperature']} with this "
-            "model. Only the default (1) value is supported."
-        )
-        raise Refused(refusals.invalid(message, "temperature", "unsupported_value"))
+def _made(body: Mapping[str, Any], model: Model, counts: Counts) -> Answer:
+    try:
+        return answer(body, model, counts)
+    except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
+        # What a caller's schema may hold is endless; where it makes no sense it is refused.
+        raise Refused(refusals.invalid("Invalid schema.", None, "invalid_schema")) from error
 
 
 def _envelope(

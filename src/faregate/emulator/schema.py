@@ -4,7 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-_DEPTH = 12
+_DEPTH = 6
+"""Levels at which optional properties and items are filled in; deeper only required ones are."""
+_REFERENCES = 12
+"""References followed in a row."""
+_VALUES = 10_000
+_CHARACTERS = 100_000
 _FORMATS = {
     "date": "2026-01-15",
     "date-time": "2026-01-15T12:00:00Z",
@@ -22,13 +27,29 @@ def instance(schema: Any, word: str = "text") -> Any:
     """A JSON value valid for ``schema``; strings are ``word`` where the schema leaves them free.
 
     Follows ``$ref`` within the schema, takes the first of ``anyOf`` and ``oneOf``, merges
-    ``allOf``, honours enum, const, bounds and lengths. Patterns are not followed.
+    ``allOf``, honours enum, const, bounds and lengths. Patterns are not followed. Raises ValueError
+    for a schema whose smallest instance is beyond all bounds.
     """
-    return _value(schema, schema, word, _DEPTH)
+    return _value(schema, _Root(schema, word), _DEPTH)
 
 
-def _value(schema: Any, root: Any, word: str, depth: int) -> Any:
-    schema = _resolved(schema, root)
+class _Root:
+    """The whole schema, for references, and how much has been made of it."""
+
+    def __init__(self, schema: Any, word: str) -> None:
+        self.schema = schema
+        self.word = word
+        self._left = _VALUES
+
+    def spend(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("the schema asks for too large a value")
+
+
+def _value(schema: Any, root: _Root, depth: int) -> Any:
+    root.spend()
+    schema = _resolved(schema, root.schema)
     for key in ("const", "default"):
         if key in schema:
             return schema[key]
@@ -37,11 +58,11 @@ def _value(schema: Any, root: Any, word: str, depth: int) -> Any:
             return schema[key][0]
     kind = _type_of(schema)
     if kind == "object":
-        return _object(schema, root, word, depth)
+        return _object(schema, root, depth)
     if kind == "array":
-        return _array(schema, root, word, depth)
+        return _array(schema, root, depth)
     if kind == "string":
-        return _string(schema, word)
+        return _string(schema, root.word)
     if kind in ("integer", "number"):
         return _number(schema, whole=kind == "integer")
     return {"boolean": True}.get(kind)
@@ -52,7 +73,7 @@ def _resolved(schema: Any, root: Any) -> dict[str, Any]:
     if not isinstance(schema, Mapping):
         return {}
     found = dict(schema)
-    for _ in range(_DEPTH):
+    for _ in range(_REFERENCES):
         ref = found.pop("$ref", None)
         if isinstance(ref, str):
             found = {**_pointed(ref, root), **found}
@@ -94,28 +115,31 @@ def _type_of(schema: dict[str, Any]) -> str:
     return "array" if "items" in schema or "prefixItems" in schema else "string"
 
 
-def _object(schema: dict[str, Any], root: Any, word: str, depth: int) -> dict[str, Any]:
+def _object(schema: dict[str, Any], root: _Root, depth: int) -> dict[str, Any]:
     properties = schema.get("properties") or {}
     required = schema.get("required") or ()
     names = list(required) if depth <= 0 else list(dict.fromkeys([*properties, *required]))
-    if depth < -_DEPTH:  # an endless required recursion has no finite instance
+    if depth < -2 * _DEPTH:  # an endless required recursion has no finite instance
         return {}
-    return {name: _value(properties.get(name, {}), root, word, depth - 1) for name in names}
+    return {name: _value(properties.get(name, {}), root, depth - 1) for name in names}
 
 
-def _array(schema: dict[str, Any], root: Any, word: str, depth: int) -> list[Any]:
-    fixed = [_value(item, root, word, depth - 1) for item in schema.get("prefixItems") or ()]
+def _array(schema: dict[str, Any], root: _Root, depth: int) -> list[Any]:
+    fixed = [_value(item, root, depth - 1) for item in schema.get("prefixItems") or ()]
     least = int(schema.get("minItems", 0))
     wanted = max(least, 1) if depth > 0 and schema.get("maxItems", 1) > 0 else least
     items = schema.get("items")
     if isinstance(items, Mapping):
-        fixed += [_value(items, root, word, depth - 1) for _ in range(wanted - len(fixed))]
+        fixed += [_value(items, root, depth - 1) for _ in range(wanted - len(fixed))]
     return fixed
 
 
 def _string(schema: dict[str, Any], word: str) -> str:
     text = _FORMATS.get(schema.get("format", ""), word)
-    text = text.ljust(int(schema.get("minLength", 0)), "x")
+    least = int(schema.get("minLength", 0))
+    if least > _CHARACTERS:
+        raise ValueError("the schema asks for too long a text")
+    text = text.ljust(least, "x")
     most = schema.get("maxLength")
     return text if most is None else text[: int(most)]
 

@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -166,5 +166,6 @@ def serve(
         server.on_listening = lambda: on_listening(f"http://{shown}:{bound}")
         await server.serve(sockets=[listener])
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner, listener:
+    runner = asyncio.Runner(loop_factory=_loop_factory())
+    with listener, runner, suppress(KeyboardInterrupt):
         runner.run(main())
