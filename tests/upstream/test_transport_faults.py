@@ -7,14 +7,10 @@ import socket
 import pytest
 
 from faregate.types import HttpRequest
-from faregate.upstream.limits import Limits, Timeouts
 from faregate.upstream.transport import Transport
 from faregate.upstream.transport_errors import (
     ConnectFailed,
     ConnectionLost,
-    FirstByteTimeout,
-    ReadTimeout,
-    TotalTimeout,
     TransportError,
 )
 from tests.upstream.scripted import (
@@ -24,7 +20,6 @@ from tests.upstream.scripted import (
     both_loops,
     get,
     once,
-    only_connection,
     polite,
     post,
     until,
@@ -213,114 +208,6 @@ def test_an_idle_connection_the_peer_closes_leaves_the_pool(run: Run) -> None:
     run(main())
 
 
-# Timeouts
-
-
-async def silent(peer: Peer) -> None:
-    await peer.gone()
-
-
-@pytest.mark.parametrize("reply", [b"", HALF_HEAD, b"HTTP/1.1 100 Continue\r\n\r\n"])
-def test_no_head_in_time(run: Run, reply: bytes) -> None:
-    async def main() -> None:
-        async with world(once(reply)) as (server, transport):
-            with pytest.raises(FirstByteTimeout, match=r"within 0\.03 s") as caught:
-                await transport.send(post(server), Timeouts(first_byte=0.03))
-            assert caught.value.sent
-            assert transport.stats.open == 0
-
-    run(main())
-
-
-def test_a_head_that_drips_for_ever(run: Run) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.write(b"HTTP/1.1 200 OK\r\n")
-        while True:  # ends with the connection
-            await peer.write(b"X: y\r\n")
-            await asyncio.sleep(0.01)
-
-    async def main() -> None:
-        async with world(script) as (server, transport):
-            with pytest.raises(FirstByteTimeout):
-                await transport.send(get(server), Timeouts(first_byte=0.08))
-
-    run(main())
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-def test_silence_within_the_body(run: Run, streamed: bool) -> None:
-    async def main() -> None:
-        async with world(once(HEAD + b"123")) as (server, transport):
-            timeouts = Timeouts(between=0.03)
-            with pytest.raises(ReadTimeout):  # noqa: PT012
-                if streamed:
-                    async with await transport.stream(get(server), timeouts) as stream:
-                        assert await anext(stream) == b"123"
-                        await anext(stream)
-                else:
-                    await transport.send(get(server), timeouts)
-            assert transport.stats.open == 0
-
-    run(main())
-
-
-def test_a_slow_drip_is_fine_while_each_wait_is_short(run: Run) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.write(HEAD)
-        for _ in range(10):
-            await asyncio.sleep(0.02)
-            await peer.write(b"x")
-
-    async def main() -> None:
-        async with world(script) as (server, transport):
-            got = await transport.send(get(server), Timeouts(between=0.15))
-            assert got.body == b"x" * 10
-            await transport.aclose()
-
-    run(main())
-
-
-def test_the_total_bounds_a_drip(run: Run) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:  # ends with the connection
-            await peer.write(b"x")
-            await asyncio.sleep(0.01)
-
-    async def main() -> None:
-        async with world(script) as (server, transport):
-            with pytest.raises(TotalTimeout, match=r"0\.1 s"):
-                await transport.send(get(server), Timeouts(total=0.1))
-            with pytest.raises(TotalTimeout):  # noqa: PT012
-                async with await transport.stream(get(server), Timeouts(total=0.1)) as stream:
-                    async for _ in stream:
-                        pass
-            assert transport.stats.open == 0
-
-    run(main())
-
-
-def test_a_connection_kept_alive_starts_each_exchange_with_fresh_timeouts(run: Run) -> None:
-    async def script(peer: Peer) -> None:
-        while await peer.request():
-            await asyncio.sleep(0.03)
-            await peer.write(answer(b"ok"))
-
-    async def main() -> None:
-        async with world(script) as (server, transport):
-            for _ in range(4):
-                await transport.send(get(server), Timeouts(first_byte=0.5, total=1.0))
-            await transport.send(get(server))
-            with pytest.raises(FirstByteTimeout):
-                await transport.send(get(server), Timeouts(first_byte=0.005))
-            assert server.connections == 1
-
-    run(main())
-
-
 # Leaving early
 
 
@@ -410,97 +297,6 @@ def test_closing_the_transport_ends_what_is_under_way(run: Run) -> None:
                 await task
             with pytest.raises(RuntimeError, match="closed"):
                 await transport.send(get(server))
-
-    run(main())
-
-
-# Large bodies, both ways
-
-BIG = bytes(range(256)) * 32_768  # 8 MiB: more than any socket buffer
-
-
-def test_a_large_request_arrives_whole(run: Run) -> None:
-    received: list[bytes] = []
-
-    async def script(peer: Peer) -> None:
-        while request := await peer.request():
-            received.append(request.partition(b"\r\n\r\n")[2])
-            await peer.write(answer(b"ok"))
-
-    async def main() -> None:
-        async with world(script) as (server, transport):
-            for size in (65_535, 65_536, 65_537, 400_000, len(BIG)):
-                await transport.send(post(server, BIG[:size]))
-                assert received.pop() == BIG[:size]
-            assert server.connections == 1
-            await transport.aclose()
-
-    run(main())
-
-
-def test_a_server_that_does_not_read_bounds_what_we_buffer(run: Run) -> None:
-    release = asyncio.Event()
-
-    async def script(peer: Peer) -> None:
-        await peer.head_only()
-        await release.wait()
-
-    async def main() -> None:
-        async with world(script) as (server, transport):
-            task = asyncio.create_task(transport.send(post(server, BIG), Timeouts(first_byte=0.2)))
-            await until(lambda: bool(transport.stats.in_use))
-            connection = only_connection(transport)
-            await until(lambda: bool(connection._write_paused))
-            assert connection._transport is not None
-            assert connection._transport.get_write_buffer_size() < 1024 * 1024
-            with pytest.raises(FirstByteTimeout):
-                await task
-            release.set()
-
-    run(main())
-
-
-def test_an_early_answer_is_delivered_and_the_connection_dropped(run: Run) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.head_only()
-        await peer.write(answer(b"too big", status=b"413 Too Large"))
-        await peer.gone()
-
-    async def main() -> None:
-        async with world(script) as (server, transport):
-            (lane_bytes, body) = (BIG * 2, b"")
-            got = await transport.send(post(server, lane_bytes))
-            body = got.body
-            assert (got.status, body) == (413, b"too big")
-            assert transport.stats.open == 0
-
-    run(main())
-
-
-def test_a_slow_reader_bounds_what_is_held(run: Run) -> None:
-    limits = Limits(max_buffered=100_000)
-
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BIG))
-        await peer.write(BIG)
-        await peer.gone()
-
-    async def main() -> None:
-        async with world(script, limits=limits) as (server, transport):
-            timeouts = Timeouts(between=0.05)
-            async with await transport.stream(get(server), timeouts) as stream:
-                connection = only_connection(transport)
-                await until(lambda: bool(connection._reading_paused))
-                await asyncio.sleep(0.12)  # a reader's own slowness is not the upstream's silence
-                assert stream._exchange.buffered < limits.max_buffered + 512 * 1024
-                got = bytearray()
-                async for piece in stream:
-                    assert len(piece) < limits.max_buffered + 512 * 1024
-                    got += piece
-                assert bytes(got) == BIG
-            assert transport.stats.idle == 1
-            await transport.aclose()
 
     run(main())
 

@@ -34,14 +34,15 @@ class Exchange:
         "_body_bytes",
         "_fault",
         "_head_bytes",
-        "_header_count",
         "_interim",
         "_limits",
         "_loop",
         "_max_body",
+        "_most_raw",
         "_no_body",
         "_parser",
         "_quiet_bytes",
+        "_raw",
         "_until_eof",
         "_waiter",
         "buffered",
@@ -89,7 +90,8 @@ class Exchange:
         self._body_bytes = 0
         self._head_bytes = 0
         self._quiet_bytes = 0
-        self._header_count = 0
+        self._raw: list[bytes] = []
+        self._most_raw = 2 * limits.max_headers
         self._interim = False
         self._until_eof = False
         self._fault: TransportError | None = None
@@ -105,7 +107,7 @@ class Exchange:
             self.keep_alive = False
             return
         self.received = True
-        progress = self._body_bytes + self._header_count
+        progress = self._body_bytes + len(self._raw)
         try:
             parser.feed_data(data)
         except HttpParserUpgrade:
@@ -114,13 +116,13 @@ class Exchange:
             self._broken(str(error) if self._fault is None else "")
         if self.complete:
             self._parser = None
-        elif self._body_bytes + self._header_count != progress:
-            self._quiet_bytes = 0
-        else:
-            # An endless status line, header, trailer or chunk extension: no callback tells of it.
+        elif not self.head_done or self._body_bytes + len(self._raw) == progress:
+            # An endless head, trailer or chunk extension: count what no callback tells of.
             self._quiet_bytes += len(data)
             if self._quiet_bytes > 2 * self._limits.max_head_bytes:
                 self.fail(self._head_too_large())
+        else:
+            self._quiet_bytes = 0
 
     def lost(self, why: str, *, clean: bool) -> None:
         """The connection is gone. ``clean`` is an orderly end, which may be the body's own."""
@@ -176,26 +178,18 @@ class Exchange:
             self.keep_alive = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_count += 1
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self._limits.max_head_bytes:
-            self._fault = self._head_too_large()
-            raise self._fault
-        if self._header_count > self._limits.max_headers:
-            self._refuse(f"it has more than {self._limits.max_headers} headers")
-        if self.head_done:
-            return  # a trailer, or what follows the end: neither may change what was said before
-        key = _NAMES.get(name) or _lower_name(name)
-        text = value.decode("latin-1").strip(" \t")
-        headers = self.headers
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        raw = self._raw
+        raw.append(name)
+        raw.append(value)
+        if self.head_done or len(raw) > self._most_raw:
+            self._odd_header(name, value)
 
     def on_headers_complete(self) -> None:
         parser = self._parser
         if parser is None or self.complete:
             return
         status = parser.get_status_code()
-        headers = self.headers
+        headers = self._read_headers()
         length = headers.get("content-length")
         coding = headers.get("transfer-encoding")
         if status < 200:
@@ -234,11 +228,34 @@ class Exchange:
         if self._interim:
             self._interim = False
             self.headers = {}
+            self._raw = []
         elif not self.complete:
             self.complete = True
             self.keep_alive = self._parser is not None and self._parser.should_keep_alive()
 
+    def _read_headers(self) -> dict[str, str]:
+        raw = self._raw
+        self._count_head(sum(map(len, raw)) + 2 * len(raw))
+        headers = self.headers
+        for at in range(0, len(raw), 2):
+            key = _NAMES.get(raw[at]) or _lower_name(raw[at])
+            text = raw[at + 1].decode("latin-1").strip(" \t")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        return headers
+
+    def _odd_header(self, name: bytes, value: bytes) -> None:
+        """One too many, or a trailer: which is counted, and may not change what was said before."""
+        if len(self._raw) > self._most_raw:
+            self._refuse(f"it has more than {self._limits.max_headers} headers")
+        self._count_head(len(name) + len(value) + 4)
+
     # What is wrong with the answer
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self._limits.max_head_bytes:
+            self._fault = self._head_too_large()
+            raise self._fault
 
     def _refuse(self, why: str) -> None:
         self._fault = ProtocolError(f"{self.peer}: bad answer: {why}", self.sent)
