@@ -1,6 +1,9 @@
 """The nouns. Immutable values that every floor shares; they hold facts and do nothing.
 
 The words are those of GLOSSARY.md. Times are Unix seconds (UTC, float); money is pico-dollars.
+
+``gc=False`` is on what exists in thousands (prices, kept rows and their parts): frozen values that
+hold no cycle, which the collector then need not walk through.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,7 +76,7 @@ Status: TypeAlias = Literal["priced", "unpriced", "estimated", "inconsistent"]
 JsonObject: TypeAlias = dict[str, Any]
 
 
-class Price(Struct, frozen=True, kw_only=True):
+class Price(Struct, frozen=True, kw_only=True, gc=False):
     """One row of the price book: the list price of a unit, in a scope, from an instant on."""
 
     id: str
@@ -99,7 +102,7 @@ class Price(Struct, frozen=True, kw_only=True):
     confidence: Confidence
 
 
-class Usage(Struct, frozen=True, kw_only=True):
+class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """Counts of disjoint units, in tokens. ``reasoning`` is a shown part of ``output``."""
 
     input: int = 0
@@ -139,7 +142,7 @@ class Usage(Struct, frozen=True, kw_only=True):
         return self.output + self.audio_output + self.image_output
 
 
-class Attempted(Struct, frozen=True, kw_only=True):
+class Attempted(Struct, frozen=True, kw_only=True, gc=False):
     """One model the router tried, as its routing trace tells it."""
 
     model: str
@@ -147,7 +150,7 @@ class Attempted(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class RouterTrace(Struct, frozen=True, kw_only=True):
+class RouterTrace(Struct, frozen=True, kw_only=True, gc=False):
     """What Azure's router says of its decision (``model_selection_details``, preview)."""
 
     mode: str = ""
@@ -157,7 +160,7 @@ class RouterTrace(Struct, frozen=True, kw_only=True):
     """``mode/decision`` of session affinity, such as ``sticky/retain``; empty when unsaid."""
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Line(Struct, frozen=True, kw_only=True, gc=False):
     """One line of a charge: quantity x unit price."""
 
     kind: Literal["model", "router_fee"]
@@ -172,7 +175,7 @@ class Line(Struct, frozen=True, kw_only=True):
     context: Context = "short"
 
 
-class Charge(Struct, frozen=True, kw_only=True):
+class Charge(Struct, frozen=True, kw_only=True, gc=False):
     """What one attempt cost, with its lines."""
 
     provider: str
@@ -195,7 +198,7 @@ class Charge(Struct, frozen=True, kw_only=True):
     trace: RouterTrace | None = None
 
 
-class Receipt(Struct, frozen=True, kw_only=True):
+class Receipt(Struct, frozen=True, kw_only=True, gc=False):
     """All charges of one call."""
 
     call_id: str
@@ -230,7 +233,7 @@ Outcome: TypeAlias = Literal["completed", "failed", "cancelled", "refused", "los
 after admission; lost in a crash."""
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class Attempt(Struct, frozen=True, kw_only=True, gc=False):
     """One call to one deployment."""
 
     deployment: str
@@ -244,7 +247,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     """Until the answer's head (a stream: its first event), or until the failure."""
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True, kw_only=True, gc=False):
     """One admitted call, as the ledger keeps it. Holds no prompt, answer or secret."""
 
     call_id: str
