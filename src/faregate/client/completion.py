@@ -7,7 +7,6 @@ from typing import Any, Literal, TypeVar, overload
 from faregate.client import attempts
 from faregate.client.bridge import SyncStream, run
 from faregate.client.call import Call
-from faregate.client.estimate import estimate_usage, usage_fields
 from faregate.client.objects import Answer, EmbeddingResponse, ModelResponse
 from faregate.client.options import split
 from faregate.client.reach import transport_for
@@ -15,6 +14,7 @@ from faregate.client.streams import CompletionStream
 from faregate.core.receipt_text import cost_fields
 from faregate.errors import ConfigError
 from faregate.money import to_float
+from faregate.tokenizer.estimate import estimate_usage, usage_fields
 from faregate.types import HttpRequest, JsonObject
 from faregate.upstream import transport as upstream
 from faregate.wire import openai_chat

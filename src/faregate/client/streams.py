@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from faregate.client.attempts import broken, no_answer, stream_error
 from faregate.client.call import Call
-from faregate.client.estimate import estimate_usage, usage_fields
 from faregate.client.objects import ModelResponseStream, Receipt
 from faregate.core.receipt_text import cost_fields
 from faregate.core.sse import Event, SseDecoder, SseError
 from faregate.errors import APIConnectionError, APIError
+from faregate.tokenizer.estimate import estimate_usage, usage_fields
 from faregate.types import JsonObject, Usage
 from faregate.upstream.transport import AnswerStream
 from faregate.upstream.transport_errors import TransportError

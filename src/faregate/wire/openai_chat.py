@@ -51,6 +51,17 @@ def _json(body: bytes) -> Any:
         raise WireError(f"{what} ({len(body):,} bytes) where JSON was expected") from None
 
 
+_FACTS = ("model", "usage", "service_tier", "model_selection_details")
+
+
+def facts_of(members: Mapping[str, msgspec.Raw]) -> JsonObject:
+    """The members of an opened answer that say what it cost; its text stays unread."""
+    try:
+        return {name: _decode(members[name]) for name in _FACTS if name in members}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise WireError("broken JSON inside the answer") from None
+
+
 def tier_of(service_tier: object) -> str:
     """The price tier of an answer's ``service_tier``; unsaid or ``default`` is ``standard``."""
     if not isinstance(service_tier, str):

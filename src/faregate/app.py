@@ -1,0 +1,224 @@
+"""One ASGI application: the gateway's routes. The table is the table of contents."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+from urllib.parse import unquote
+
+from faregate import __version__
+from faregate.errors import APIError, NotFoundError
+from faregate.gateway import public
+from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
+from faregate.gateway.metrics import CONTENT_TYPE, Metrics
+from faregate.gateway.records import Records
+from faregate.gateway.relay import client_key, relay
+from faregate.gateway.snapshot import Snapshot
+from faregate.types import Row
+
+log = logging.getLogger("faregate")
+
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Sink: TypeAlias = Callable[[Row], None]
+"""Takes a finished call; must neither block nor raise."""
+
+CHAT = "chat/completions"
+EMBEDDINGS = "embeddings"
+
+OPERATIONS = {
+    "/v1/chat/completions": CHAT,
+    "/chat/completions": CHAT,
+    "/openai/v1/chat/completions": CHAT,
+    "/v1/embeddings": EMBEDDINGS,
+    "/embeddings": EMBEDDINGS,
+    "/openai/v1/embeddings": EMBEDDINGS,
+}
+"""POST: what calls a model."""
+
+DEPLOYMENTS = ("/openai/deployments/", "/engines/")
+"""POST {prefix}{model}/{operation}: Azure's clients name the model in the path."""
+
+READABLE = (
+    "/v1/models",
+    "/models",
+    "/openai/v1/models",
+    "/health",
+    "/health/liveliness",
+    "/health/liveness",
+    "/health/readiness",
+    "/metrics",
+)
+"""GET, and GET /v1/models/{id}, /v1/receipts/{call_id}."""
+
+
+class App:
+    """The application. ``snapshot`` can be replaced at any time; a call keeps the one it found."""
+
+    def __init__(self, snapshot: Snapshot, metrics: Metrics, sinks: tuple[Sink, ...] = ()) -> None:
+        self.snapshot = snapshot
+        self.metrics = metrics
+        self.records = Records()
+        self.ready = True
+        self._sinks: tuple[Sink, ...] = (self.records.add, metrics.record, *sinks)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send)
+        if self.snapshot.settings.general.cors_origins:
+            self._allow_origin(exchange)
+        try:
+            await self._route(exchange)
+        except APIError as error:
+            self.metrics.refused(error.status_code, error.code)
+            await _refuse(exchange, error)
+        except ClientGoneError:
+            return
+        except Exception as error:
+            log.exception("a request to %s failed inside Faregate", exchange.path)
+            if not exchange.started:
+                await _refuse(exchange, _our_fault(error))
+
+    def record(self, row: Row) -> None:
+        """A finished call, to everything that keeps or counts calls."""
+        self.metrics.finished()
+        for sink in self._sinks:
+            sink(row)
+
+    async def _route(self, exchange: Exchange) -> None:
+        path = exchange.path
+        operation = OPERATIONS.get(path)
+        if operation is not None and exchange.method == "POST":
+            await self._call(exchange, operation, "")
+        elif exchange.method in ("GET", "HEAD"):
+            await self._read(exchange)
+        elif exchange.method == "OPTIONS":
+            await self._options(exchange)
+        elif exchange.method == "POST" and path.startswith(DEPLOYMENTS):
+            await self._call(exchange, *_named_in_path(path))
+        else:
+            raise _no_route(exchange)
+
+    async def _call(self, exchange: Exchange, operation: str, model: str) -> None:
+        await relay(exchange, self.snapshot, operation, self.record, model, self.metrics.admitted)
+
+    async def _read(self, exchange: Exchange) -> None:
+        path, snapshot = exchange.path.rstrip("/"), self.snapshot
+        if path in ("/v1/models", "/models", "/openai/v1/models"):
+            await public.models(exchange, snapshot)
+        elif path.startswith("/v1/models/"):
+            await public.model(exchange, snapshot, unquote(path.removeprefix("/v1/models/")))
+        elif path.startswith("/v1/receipts/"):
+            call_id = path.removeprefix("/v1/receipts/")
+            await public.receipt(exchange, snapshot, self.records, call_id)
+        elif path in ("/health/liveliness", "/health/liveness"):
+            await public.liveliness(exchange)
+        elif path == "/health/readiness":
+            await public.readiness(exchange, ready=self.ready, version=__version__)
+        elif path == "/health":
+            await public.health(exchange, snapshot, time.monotonic())
+        elif path == "/metrics" and snapshot.settings.general.metrics.enabled:
+            await self._metrics(exchange)
+        else:
+            raise _no_route(exchange)
+
+    async def _metrics(self, exchange: Exchange) -> None:
+        if self.snapshot.settings.general.metrics.require_auth:
+            self.snapshot.identify(client_key(exchange))
+        now = time.monotonic()
+        for name, condition in self.snapshot.router.conditions.items():
+            state = {"closed": 0, "open": 1, "half_open": 2}[condition.state(now)]
+            self.metrics.deployment_state(name, state)
+        body = self.metrics.render()
+        await exchange.reply(200, [(b"content-type", CONTENT_TYPE.encode())], body)
+
+    async def _options(self, exchange: Exchange) -> None:
+        """A browser's preflight where an origin is allowed; else what is allowed at all."""
+        headers: list[Header] = [(b"allow", b"GET, HEAD, POST, OPTIONS")]
+        if exchange.header(b"access-control-request-method"):
+            asked = exchange.headers.get(b"access-control-request-headers", b"*")
+            headers += [
+                (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+                (b"access-control-allow-headers", asked),
+                (b"access-control-max-age", b"600"),
+            ]
+        await exchange.reply(204, headers, b"")
+
+    def _allow_origin(self, exchange: Exchange) -> None:
+        """Put the CORS headers on whatever is answered."""
+        origin = exchange.header(b"origin")
+        allowed = self.snapshot.settings.general.cors_origins
+        if not origin or not (origin in allowed or "*" in allowed):
+            return
+        send = exchange.send
+        extra: list[Header] = [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-expose-headers", b"*"),
+            (b"vary", b"origin"),
+        ]
+
+        async def with_origin(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        exchange.send = with_origin
+
+
+def _named_in_path(path: str) -> tuple[str, str]:
+    """(operation, model) of ``/openai/deployments/{model}/{operation}``."""
+    for prefix in DEPLOYMENTS:
+        if path.startswith(prefix):
+            model, _, operation = path.removeprefix(prefix).partition("/")
+            if operation in (CHAT, EMBEDDINGS) and model:
+                return operation, unquote(model)
+    raise NotFoundError(f"no route POST {path[:200]}", code="not_found")
+
+
+def _no_route(exchange: Exchange) -> APIError:
+    path = exchange.path[:200]
+    if exchange.path in OPERATIONS or exchange.path in READABLE:
+        return APIError(
+            f"{exchange.method[:20]} is not allowed on {path}",
+            status_code=405,
+            code="method_not_allowed",
+            type="invalid_request_error",
+        )
+    return NotFoundError(f"no route {exchange.method[:20]} {path}", code="not_found")
+
+
+def _our_fault(error: Exception) -> APIError:
+    return APIError(
+        f"Faregate failed on this request ({type(error).__name__}); its log says why",
+        status_code=500,
+        code="internal_error",
+        type="server_error",
+    )
+
+
+async def _refuse(exchange: Exchange, error: APIError) -> None:
+    """An error to a call that was not admitted."""
+    if exchange.started or exchange.client.gone or exchange.client.body_limit_hit:
+        return
+    headers: list[Header] = []
+    if error.status_code == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(int(error.retry_after), 1)))
+    await exchange.reply_json(error.status_code, error_fields(error), headers)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        kind = message["type"]
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            await asyncio.sleep(0)
+            return

@@ -1,0 +1,322 @@
+"""One call through the gateway: every fact of it, in one place, from admission to the row."""
+
+import math
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Raw, structs
+
+from faregate.config.settings import ModelDeployment
+from faregate.core import receipt as receipts
+from faregate.core.receipt_text import cost_fields
+from faregate.core.routing import Attempts
+from faregate.errors import APIError, BadRequestError
+from faregate.gateway.asgi import Exchange, Header
+from faregate.gateway.outlet import Outlet
+from faregate.gateway.snapshot import Snapshot
+from faregate.money import format_usd
+from faregate.types import Attempt, Charge, ErrorFacts, Outcome, Receipt, Row, Usage
+from faregate.wire import openai_chat, splice
+
+_LONGEST_ID = 128
+_PASSED_ON = "x-ratelimit-"
+
+
+class Asked:
+    """What a request asks for: its body opened at the top, and the few facts that steer it."""
+
+    __slots__ = ("end_user", "members", "model", "receipt", "stream", "usage")
+
+    def __init__(self, members: dict[str, Raw], model: str, *, chat: bool) -> None:
+        """Raises :class:`BadRequestError` naming the field that is wrong."""
+        self.members = members
+        self.model = model or _text(members, "model")
+        self.stream = chat and _flag(members, "stream")
+        options = splice.value_of(members, "stream_options") if self.stream else None
+        if options is not None and not isinstance(options, dict):
+            raise _wrong("stream_options", "an object")
+        self.usage = bool(options and options.get("include_usage"))
+        self.receipt = bool(options and options.pop("include_receipt", False))
+        if self.stream:
+            # Asked for always: an interrupted stream may lose it, and without it nothing is exact.
+            members["stream_options"] = splice.raw({**(options or {}), "include_usage": True})
+        self.end_user = ""
+        if "user" in members:
+            user = splice.value_of(members, "user")
+            self.end_user = user[:_LONGEST_ID] if isinstance(user, str) else ""
+        _check_list(members, "messages" if chat else "input", text=not chat)
+
+
+class Passage:
+    """The state of one call. The relay fills it in; the row is what remains of it."""
+
+    __slots__ = (
+        "asked",
+        "at",
+        "attempts",
+        "call_id",
+        "charges",
+        "error",
+        "exchange",
+        "fallbacks",
+        "first_byte",
+        "key",
+        "operation",
+        "outcome",
+        "outlet",
+        "receipt",
+        "request_id",
+        "snapshot",
+        "status",
+        "tries",
+        "upstream_seconds",
+    )
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        snapshot: Snapshot,
+        operation: str,
+        key: str,
+        asked: Asked,
+        attempts: Attempts[ModelDeployment],
+    ) -> None:
+        # What came in
+        self.exchange = exchange
+        self.snapshot = snapshot
+        self.operation = operation
+        self.at = time.time()
+        """When the call came in (Unix seconds); the prices of this instant apply."""
+        self.call_id = f"call_{int(self.at * 1000):012x}{secrets.token_hex(8)}"
+        given = exchange.header(b"x-request-id")
+        self.request_id = given if given.isprintable() and 0 < len(given) <= 128 else self.call_id
+        self.key = key
+        self.asked = asked
+        # What was tried
+        self.attempts = attempts
+        """Which deployment comes next."""
+        self.tries: list[Attempt] = []
+        self.outlet: Outlet | None = None
+        self.fallbacks = 0
+        self.upstream_seconds = 0.0
+        # What came of it
+        self.charges: list[Charge] = []
+        self.receipt: Receipt | None = None
+        self.status = 0
+        self.error = ""
+        self.outcome: Outcome = "failed"
+        self.first_byte: float | None = None
+
+    def tried(self, outlet: Outlet, began: float, error: ErrorFacts | None, status: int) -> None:
+        """Take down an attempt. ``began`` is of the performance counter."""
+        seconds = time.perf_counter() - began
+        self.upstream_seconds += seconds
+        deployment = outlet.deployment
+        self.tries.append(
+            Attempt(
+                deployment=deployment.id,
+                provider=deployment.provider,
+                status=status,
+                error="" if error is None else (error.code or str(error.status)),
+                started=self.at,
+                seconds=seconds,
+            )
+        )
+
+    def answered(self) -> None:
+        """The deployment has given its first good byte."""
+        self.attempts.answered(time.monotonic())
+
+    def spoilt(self, error: ErrorFacts) -> None:
+        """The last attempt came back with a 200 that is none."""
+        self.tries[-1] = structs.replace(self.tries[-1], error=error.code or str(error.status))
+
+    def broke(self, error: ErrorFacts) -> None:
+        """The stream broke off after its first byte had gone to the client."""
+        self.spoilt(error)
+        self.error = error.code or str(error.status)
+        self.outcome = "failed"
+        self.attempts.broke(error, time.monotonic())
+
+    def failed(self, error: APIError) -> None:
+        """The call ends with an error."""
+        self.error = error.code
+        self.outcome = "failed"
+        self.status = self.status or error.status_code
+
+    def cancelled(self) -> None:
+        """The client left, or the server is stopping."""
+        self.outcome = "cancelled"
+        self.status = self.status or 499
+
+    def left(self) -> float | None:
+        """Seconds that remain of the request's own time."""
+        total = self.snapshot.settings.routing.timeout
+        return max(total - (time.perf_counter() - self.exchange.began), 0.001)
+
+    def drop(self, error: ErrorFacts) -> bool:
+        """Leave out the parameter the provider refused; False when that is not possible."""
+        name = error.param
+        members = self.asked.members
+        if error.kind != "unsupported_param" or name in ("", "model", "messages", "input"):
+            return False
+        if name not in members:
+            return False
+        value = members.pop(name)
+        if name == "max_tokens" and "max_completion_tokens" in error.message:
+            members["max_completion_tokens"] = value
+        return True
+
+    def charge(self, outlet: Outlet, reading: openai_chat.Reading, usage: Usage | None) -> Receipt:
+        """Charge an attempt that reached an upstream which bills it; the receipt so far."""
+        outcome = receipts.Outcome(
+            requested_model=self.asked.model,
+            served_model=reading.model,
+            usage=usage,
+            tier=reading.price_tier(),
+            at=self.at,
+            trace=reading.trace,
+        )
+        self.charges.append(
+            receipts.charge(self.snapshot.book, outlet.price_list, outlet.deployment, outcome)
+        )
+        self.receipt = receipts.total(self.call_id, self.charges)
+        return self.receipt
+
+    def cost(self) -> dict[str, Any]:
+        """``cost`` and ``cost_details`` for the answer's usage."""
+        return {} if self.receipt is None else cost_fields(self.receipt)
+
+    @property
+    def overhead_us(self) -> int:
+        """Microseconds until now that were ours and not the upstream's."""
+        spent = time.perf_counter() - self.exchange.began - self.upstream_seconds
+        return max(int(spent * 1e6), 0)
+
+    def headers(self, served: str, upstream: Mapping[str, str]) -> list[Header]:
+        """What every answer carries. A cost that is not known yet is absent, never 0."""
+        found: list[Header] = [
+            (b"x-request-id", self.request_id.encode("latin-1", "replace")),
+            (b"x-faregate-call-id", self.call_id.encode()),
+            (b"x-faregate-attempts", b"%d" % len(self.tries)),
+            (b"x-faregate-overhead-us", b"%d" % self.overhead_us),
+        ]
+        if served:
+            found.append((b"x-faregate-model", _header(served)))
+        if self.outlet is not None:
+            found.append((b"x-faregate-deployment", _header(self.outlet.deployment.id)))
+        receipt = self.receipt
+        if receipt is not None:
+            found.append((b"x-faregate-cost-status", receipt.status.encode()))
+            if receipt.total is not None:
+                found.append((b"x-faregate-cost", format_usd(receipt.total).encode()))
+            fee = receipt.router_fee
+            if fee is not None:
+                found.append((b"x-faregate-router-fee", format_usd(fee).encode()))
+        for name, value in upstream.items():
+            if name.startswith(_PASSED_ON):
+                found.append((_header(name), _header(value)))
+        if self.snapshot.settings.general.compat_headers:
+            found += self._litellm_headers()
+        return found
+
+    def error_headers(self, error: APIError) -> list[Header]:
+        """What an error carries: the same facts, and how long to wait where that is known."""
+        found = self.headers("", {})
+        if error.retry_after is not None:
+            found.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
+            found.append((b"retry-after-ms", b"%d" % int(error.retry_after * 1000)))
+        return found
+
+    def _litellm_headers(self) -> list[Header]:
+        found: list[Header] = [
+            (b"x-litellm-call-id", self.call_id.encode()),
+            (b"x-litellm-model-group", _header(self.asked.model)),
+        ]
+        if self.outlet is not None:
+            found.append((b"x-litellm-model-id", _header(self.outlet.deployment.id)))
+        if self.receipt is not None and self.receipt.total is not None:
+            found.append((b"x-litellm-response-cost", format_usd(self.receipt.total).encode()))
+        return found
+
+    def row(self) -> Row:
+        """What the ledger keeps."""
+        outlet = self.outlet
+        first = self.first_byte
+        overhead = 0
+        if first is not None:
+            overhead = max(int((first - self.exchange.began - self.upstream_seconds) * 1e6), 0)
+        return Row(
+            call_id=self.call_id,
+            request_id=self.request_id,
+            operation=self.operation,
+            started=self.at,
+            first_byte=None if first is None else self.at + (first - self.exchange.began),
+            ended=time.time(),
+            key=self.key,
+            requested_model=self.asked.model,
+            deployment="" if outlet is None else outlet.deployment.id,
+            provider="" if outlet is None else outlet.deployment.provider,
+            attempts=tuple(self.tries),
+            stream=self.asked.stream,
+            status=self.status,
+            error=self.error,
+            outcome=self.outcome,
+            receipt=self.receipt,
+            upstream_seconds=self.upstream_seconds,
+            overhead_us=overhead,
+            end_user=self.asked.end_user,
+            fallbacks=self.fallbacks,
+        )
+
+
+def _header(text: str) -> bytes:
+    """Text from outside as a header's value: one line of printable ASCII, bounded."""
+    if text.isascii() and text.isprintable() and len(text) <= 256:
+        return text.encode()
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:256]).encode()
+
+
+def _wrong(name: str, expected: str) -> BadRequestError:
+    return BadRequestError(f"{name!r} must be {expected}", code="invalid_type", param=name)
+
+
+def _text(members: Mapping[str, Raw], name: str) -> str:
+    raw = members.get(name)
+    if raw is None:
+        raise BadRequestError(
+            f"{name!r} is missing: name one of the models of GET /v1/models",
+            code="missing_required_parameter",
+            param=name,
+        )
+    found = splice.value_of(dict(members), name)
+    if not isinstance(found, str) or not found:
+        raise _wrong(name, "a non-empty text")
+    return found
+
+
+def _flag(members: Mapping[str, Raw], name: str) -> bool:
+    raw = members.get(name)
+    if raw is None:
+        return False
+    said = bytes(raw)
+    if said in (b"true", b"false", b"null"):
+        return said == b"true"
+    raise _wrong(name, "true or false")
+
+
+def _check_list(members: Mapping[str, Raw], name: str, *, text: bool) -> None:
+    """A list that is there and is not empty; its contents are the provider's business."""
+    raw = members.get(name)
+    if raw is None:
+        raise BadRequestError(f"{name!r} is missing", code="missing_required_parameter", param=name)
+    said = memoryview(raw)
+    first = bytes(said[:1])
+    if text and first == b'"' and len(said) > 2:
+        return
+    if first != b"[":
+        raise _wrong(name, "a non-empty text or list" if text else "a list")
+    if bytes(said[:64]).strip(b"[] \t\r\n") == b"" and len(said) <= 64:
+        raise BadRequestError(f"{name!r} is empty", code="empty_array", param=name)

@@ -1,0 +1,121 @@
+"""What clients can read: the models, receipts, health and metrics."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from faregate.core.receipt_text import as_json
+from faregate.errors import NotFoundError
+from faregate.gateway.asgi import Exchange
+from faregate.gateway.records import Records
+from faregate.gateway.relay import client_key
+from faregate.gateway.snapshot import Snapshot
+from faregate.types import JsonObject, Row
+
+_CREATED = 1_700_000_000  # OpenAI's clients want a number; ours has no meaning
+
+
+async def models(exchange: Exchange, snapshot: Snapshot) -> None:
+    """GET /v1/models: the model names of the configuration."""
+    snapshot.identify(client_key(exchange))
+    names = snapshot.settings.names()
+    listed = {"object": "list", "data": [_model(name) for name in names]}
+    await exchange.reply_json(200, listed)
+
+
+async def model(exchange: Exchange, snapshot: Snapshot, name: str) -> None:
+    """GET /v1/models/{id}. Raises :class:`NotFoundError` for a name nobody configured."""
+    snapshot.identify(client_key(exchange))
+    snapshot.check_known(name)
+    await exchange.reply_json(200, _model(name))
+
+
+async def receipt(exchange: Exchange, snapshot: Snapshot, records: Records, call_id: str) -> None:
+    """GET /v1/receipts/{call_id}: the receipt of a recent call."""
+    snapshot.identify(client_key(exchange))
+    row = records.get(call_id)
+    if row is None:
+        raise NotFoundError(
+            f"no call {call_id[:64]!r} among the last ones; receipts are kept for recent calls",
+            code="receipt_not_found",
+        )
+    await exchange.reply_json(200, row_json(row))
+
+
+async def liveliness(exchange: Exchange) -> None:
+    """GET /health/liveliness: the process answers."""
+    await exchange.reply_json(200, "I'm alive!")
+
+
+async def readiness(exchange: Exchange, *, ready: bool, version: str) -> None:
+    """GET /health/readiness: 503 while starting and while draining."""
+    status = "healthy" if ready else "stopping"
+    await exchange.reply_json(200 if ready else 503, {"status": status, "version": version})
+
+
+async def health(exchange: Exchange, snapshot: Snapshot, now: float) -> None:
+    """GET /health: what recent traffic says of each deployment. Costs no call."""
+    snapshot.identify(client_key(exchange))
+    conditions = snapshot.router.conditions
+    found: list[dict[str, Any]] = []
+    for entry in snapshot.settings.deployments():
+        condition = conditions.get(entry.id)
+        state = "closed" if condition is None else condition.state(now)
+        found.append(
+            {
+                "model": entry.model_name,
+                "deployment": entry.id,
+                "provider": entry.deployment.provider,
+                "state": {"closed": "healthy", "open": "cooling", "half_open": "probing"}[state],
+                "in_flight": 0 if condition is None else condition.in_flight,
+                "cooldown_seconds": (
+                    0.0 if condition is None else round(max(condition.until - now, 0.0), 1)
+                ),
+                "time_to_first_byte": None if condition is None else condition.latency,
+            }
+        )
+    unhealthy = [each for each in found if each["state"] != "healthy"]
+    await exchange.reply_json(
+        200,
+        {
+            "healthy_count": len(found) - len(unhealthy),
+            "unhealthy_count": len(unhealthy),
+            "healthy_endpoints": [each for each in found if each["state"] == "healthy"],
+            "unhealthy_endpoints": unhealthy,
+        },
+    )
+
+
+def row_json(row: Row) -> JsonObject:
+    """A call and its receipt as JSON."""
+    found: JsonObject = {} if row.receipt is None else as_json(row.receipt)
+    return found | {
+        "call_id": row.call_id,
+        "request_id": row.request_id,
+        "operation": row.operation,
+        "requested_model": row.requested_model,
+        "deployment": row.deployment,
+        "key": row.key,
+        "stream": row.stream,
+        "http_status": row.status,
+        "outcome": row.outcome,
+        "error": row.error,
+        "started": row.started,
+        "first_byte": row.first_byte,
+        "ended": row.ended,
+        "overhead_us": row.overhead_us,
+        "upstream_seconds": round(row.upstream_seconds, 6),
+        "attempts": [
+            {
+                "deployment": each.deployment,
+                "provider": each.provider,
+                "status": each.status,
+                "error": each.error,
+                "seconds": round(each.seconds, 6),
+            }
+            for each in row.attempts
+        ],
+    }
+
+
+def _model(name: str) -> Mapping[str, Any]:
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "faregate"}

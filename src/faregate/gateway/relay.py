@@ -1,0 +1,135 @@
+"""THE DATA PATH: one request, top to bottom.
+
+1 identify the key → 2 accept the body, with a cap → 3 peek at it → 4 plan the deployments →
+5 admit → 6 prepare → 7 send; on failure the next attempt, never after the first byte went to the
+client → 8 relay → 9 settle in the one ``finally`` → 10 record, off the path.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+from faregate.config.settings import ModelDeployment
+from faregate.core.routing import Attempts, Stop
+from faregate.errors import APIError, ConfigError
+from faregate.gateway import failures
+from faregate.gateway.asgi import Exchange, error_fields
+from faregate.gateway.hangup import Watch
+from faregate.gateway.passage import Asked, Passage
+from faregate.gateway.snapshot import Snapshot
+from faregate.gateway.streaming import send_stream
+from faregate.gateway.whole import send_whole
+from faregate.types import ErrorFacts, Row
+from faregate.wire import openai_chat, splice
+
+MOST_DROPPED = 8
+"""Parameters one attempt may leave out, one after the other, because a provider refuses them."""
+
+
+async def relay(
+    exchange: Exchange,
+    snapshot: Snapshot,
+    operation: str,
+    record: Callable[[Row], None],
+    model: str = "",
+    admitted: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve one call of ``operation``; ``model`` is the path's, where the path names one.
+
+    Raises :class:`APIError` for a call that was not admitted; from then on every way out of here
+    leaves exactly one row with ``record``, which must neither block nor raise.
+    """
+    key = snapshot.identify(client_key(exchange))
+    body = await exchange.read(snapshot.settings.general.limits.max_body_bytes)
+    asked = peek(snapshot, body, model, operation)
+    attempts = plan(snapshot, asked)
+    passage = Passage(exchange, snapshot, operation, key, asked, attempts)
+    admit(passage)
+    admitted()
+    with Watch(passage) as watch:
+        try:
+            await send(passage)
+        except APIError as error:
+            await fail(passage, error)
+        except asyncio.CancelledError:
+            passage.cancelled()
+            if not watch.ended_it:
+                raise
+        finally:
+            settle(passage)
+            record(passage.row())
+
+
+def client_key(exchange: Exchange) -> str:
+    """The client's key, by any of the three headers."""
+    bearer = exchange.header(b"authorization")
+    if bearer:
+        scheme, _, key = bearer.partition(" ")
+        return key.strip() if scheme.lower() == "bearer" else ""
+    return exchange.header(b"x-api-key") or exchange.header(b"api-key")
+
+
+def peek(snapshot: Snapshot, body: bytes, model: str, operation: str) -> Asked:
+    """The few facts that steer a request; the rest of its body stays bytes.
+
+    Raises :class:`APIError` (400) naming what is wrong with it.
+    """
+    try:
+        members = splice.open_object(body)
+        splice.check_depth(body, snapshot.settings.general.limits.max_json_depth)
+        return Asked(members, model, chat=operation == "chat/completions")
+    except openai_chat.WireError as error:
+        raise failures.bad_request(str(error)) from None
+
+
+def plan(snapshot: Snapshot, asked: Asked) -> Attempts[ModelDeployment]:
+    """The deployments of the model, in order. Raises :class:`NotFoundError` listing the names."""
+    snapshot.check_known(asked.model)
+    deadline = time.monotonic() + snapshot.settings.routing.timeout
+    return snapshot.router.attempts(asked.model, deadline=deadline)
+
+
+def admit(passage: Passage) -> None:
+    """Budgets and limits of the key. Without a ledger every identified call is admitted."""
+
+
+async def send(passage: Passage) -> None:
+    """Steps 6 to 8, until a deployment answers or there is none left to ask."""
+    error: ErrorFacts | None = None
+    once = send_stream if passage.asked.stream else send_whole
+    while True:
+        step = passage.attempts.next(error, time.monotonic(), random.random)
+        if isinstance(step, Stop):
+            raise failures.stopped(step, passage.outlet, passage.asked.model)
+        if step.wait > 0:
+            await asyncio.sleep(step.wait)
+        if step.why in ("other", "fallback"):
+            passage.fallbacks += 1
+        passage.outlet = outlet = passage.snapshot.outlet(step.deployment)
+        try:
+            error = await once(passage, outlet)
+            for _ in range(MOST_DROPPED):
+                if error is None or not outlet.entry.drop_params or not passage.drop(error):
+                    break
+                error = await once(passage, outlet)
+        except ConfigError as wrong:
+            raise failures.bad_request(str(wrong)) from None
+        if error is None:
+            return
+
+
+async def fail(passage: Passage, error: APIError) -> None:
+    """The last real error, in OpenAI's shape."""
+    passage.failed(error)
+    if passage.exchange.started or passage.exchange.client.gone:
+        return
+    await passage.exchange.reply_json(
+        error.status_code, error_fields(error), passage.error_headers(error)
+    )
+
+
+def settle(passage: Passage) -> None:
+    """The hold becomes the charge, and the deployments learn what was used."""
+    used = sum(charge.usage.prompt + charge.usage.completion for charge in passage.charges)
+    passage.attempts.close(time.monotonic(), tokens=used)

@@ -1,0 +1,149 @@
+"""What is in force: models, deployments, prices and keys, immutable and swapped whole.
+
+A request takes the snapshot it finds when it comes in and keeps it to its end, whatever is
+reloaded meanwhile.
+"""
+
+import functools
+import hmac
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+
+from faregate.config.settings import ModelDeployment, Routing, Settings
+from faregate.core.pricebook import PriceBook, Unpriced
+from faregate.core.routing import HealthRules, Policy, RetryRules, Router
+from faregate.errors import AuthenticationError, FaregateError, NotFoundError
+from faregate.gateway.outlet import Outlet
+from faregate.money import Usd
+from faregate.types import Deployment
+
+MASTER = "master"
+"""The name of the master key, as rows and logs show it."""
+
+_SHOWN = 20  # model names an error lists
+
+
+class Snapshot:
+    """One configuration, made ready."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        book: PriceBook,
+        master_key: str,
+        previous: "Snapshot | None" = None,
+    ) -> None:
+        """``previous`` hands on what was learnt about deployments that are still there.
+
+        Raises :class:`ConfigError` naming a deployment that cannot be called.
+        """
+        self.settings = settings
+        self.book = book
+        self._master = sha256(master_key.encode()).digest()
+        self._outlets: Mapping[str, Outlet] = {
+            entry.id: Outlet(entry) for entry in settings.deployments() if not _is_pattern(entry)
+        }
+        self.router: Router[ModelDeployment] = Router(
+            settings.models,
+            _policy(settings.routing),
+            price_of=functools.partial(_price_of, book, self._outlets),
+            find=settings.find,
+            previous=previous.router if previous is not None else None,
+        )
+        self._filled = functools.lru_cache(maxsize=1024)(Outlet)
+
+    def identify(self, key: str) -> str:
+        """The name of a client's key. Raises :class:`AuthenticationError`; takes the same time."""
+        if not key:
+            raise AuthenticationError(
+                "no API key: send it as 'Authorization: Bearer …', 'x-api-key' or 'api-key'",
+                code="missing_api_key",
+            )
+        # Equal lengths whatever was sent, so that the comparison tells nothing.
+        if hmac.compare_digest(
+            sha256(key.encode("utf-8", "surrogateescape")).digest(), self._master
+        ):
+            return MASTER
+        raise AuthenticationError("the API key is not valid", code="invalid_api_key")
+
+    def check_known(self, model: str) -> None:
+        """Raises :class:`NotFoundError`, listing the names, for a model nobody configured."""
+        if model in self.settings.models or self.settings.find(model):
+            return
+        names = self.settings.names()
+        listed = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        raise NotFoundError(
+            f"no model named {model[:200]!r}; the models are {listed or '(none configured)'}",
+            model=model[:200],
+            code="model_not_found",
+            param="model",
+        )
+
+    def outlet(self, entry: ModelDeployment) -> Outlet:
+        """The deployment made ready; for a wildcard entry, made ready now."""
+        found = self._outlets.get(entry.id)
+        if found is not None and found.entry is entry:
+            return found
+        try:
+            return self._filled(entry)
+        except TypeError:  # an entry that holds a mapping cannot be remembered
+            return Outlet(entry)
+
+
+def _policy(routing: Routing) -> Policy:
+    return Policy(
+        strategy=routing.routing_strategy,
+        retry=RetryRules(
+            num_retries=routing.num_retries,
+            retry_after=routing.retry_after,
+            fallbacks=routing.fallbacks,
+            context_window_fallbacks=routing.context_window_fallbacks,
+            content_policy_fallbacks=routing.content_policy_fallbacks,
+            default_fallbacks=routing.default_fallbacks,
+            max_fallbacks=routing.max_fallbacks,
+        ),
+        health=HealthRules(
+            allowed_fails=routing.allowed_fails,
+            cooldown_time=routing.cooldown_time,
+            disable_cooldowns=routing.disable_cooldowns,
+        ),
+        tags_match_any=routing.tag_filtering_match_any,
+    )
+
+
+def _price_of(book: PriceBook, outlets: Mapping[str, Outlet], deployment: Deployment) -> Usd | None:
+    """One input and one output token together, for choosing the cheapest; None where unknown.
+
+    A router's model is not known beforehand, so routers come after the deployments that are priced.
+    """
+    own = deployment.own_prices
+    if own is not None:
+        return own.per_token.get("input", 0) + own.per_token.get("output", 0)
+    outlet = outlets.get(deployment.id)
+    if deployment.route == "model_router" or outlet is None:
+        return None
+    name = deployment.base_model or deployment.upstream_model
+    rates = book.lookup(outlet.price_list, name, deployment.scope, at=time.time())
+    if isinstance(rates, Unpriced):
+        return None
+    return sum(
+        price.per_token for unit, price in rates.short.items() if unit in ("input", "output")
+    )
+
+
+def check_outlets(settings: Settings) -> list[str]:
+    """What is wrong with deployments that cannot be called, a line each."""
+    found: list[str] = []
+    for entry in settings.deployments():
+        if _is_pattern(entry):
+            continue
+        try:
+            Outlet(entry)
+        except FaregateError as error:
+            found.append(f"{entry.file}:{entry.line}: {entry.model_name}: {error}")
+    return found
+
+
+def _is_pattern(entry: ModelDeployment) -> bool:
+    return "*" in entry.model_name

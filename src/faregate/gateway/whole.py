@@ -1,0 +1,71 @@
+"""One attempt at a whole answer."""
+
+import time
+
+from faregate.gateway import failures
+from faregate.gateway.asgi import JSON
+from faregate.gateway.counting import count
+from faregate.gateway.outlet import Outlet
+from faregate.gateway.passage import Passage
+from faregate.tokenizer.estimate import usage_fields
+from faregate.types import ErrorFacts
+from faregate.upstream.transport import Answer
+from faregate.upstream.transport_errors import TransportError
+from faregate.wire import openai_chat, splice
+
+
+async def send_whole(passage: Passage, outlet: Outlet) -> ErrorFacts | None:
+    """Send and wait for the whole answer: None when the client has it, else why it failed."""
+    answer = await _exchange(passage, outlet)
+    if isinstance(answer, ErrorFacts):
+        return answer
+    try:
+        members = splice.open_object(answer.body)
+        refusal = failures.in_body(members)
+    except openai_chat.WireError as problem:
+        refusal = failures.no_answer(str(problem))
+    if refusal is not None:
+        passage.spoilt(refusal)
+        return refusal
+    passage.answered()
+    await _reply(passage, outlet, answer, members)
+    return None
+
+
+async def _exchange(passage: Passage, outlet: Outlet) -> Answer | ErrorFacts:
+    request = await outlet.request(
+        passage.operation, passage.asked.members, passage.exchange.headers
+    )
+    timeouts = outlet.timeouts(passage.snapshot.settings, stream=False, left=passage.left())
+    began = time.perf_counter()
+    try:
+        answer = await outlet.transport().send(request, timeouts)
+    except TransportError as problem:
+        error = failures.of_transport(problem)
+        passage.tried(outlet, began, error, 0)
+        return error
+    if answer.status == 200:
+        passage.tried(outlet, began, None, 200)
+        return answer
+    error = failures.of_answer(answer.status, answer.headers, answer.body)
+    passage.tried(outlet, began, error, answer.status)
+    return error
+
+
+async def _reply(passage: Passage, outlet: Outlet, answer: Answer, members: splice.Members) -> None:
+    """The answer with the served model's full name and its cost; all else as it came."""
+    reading = openai_chat.Reading()
+    reading.see(openai_chat.facts_of(members))
+    usage = reading.usage()
+    if usage is None:
+        reading.see(openai_chat.decode_answer(answer.body))
+        usage = await count(passage.asked.members, reading)
+    passage.charge(outlet, reading, usage)
+    members["usage"] = splice.raw({**(reading.raw_usage or usage_fields(usage)), **passage.cost()})
+    if reading.model:
+        members["model"] = splice.raw(outlet.shown_model(reading.model))
+    passage.status = 200
+    passage.outcome = "completed"
+    headers = [JSON, *passage.headers(reading.model, answer.headers)]
+    passage.first_byte = time.perf_counter()
+    await passage.exchange.reply(200, headers, splice.close_object(members))
