@@ -23,16 +23,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
-WITH_SAMPLES = sorted(
-    [ROOT / "README.md", *(ROOT / "docs").glob("tutorial/*.md"), *(ROOT / "docs").glob("how-to/*.md")]
-    + [*(ROOT / "docs").glob("reference/*.md"), *(ROOT / "docs").glob("explanation/*.md")]
-)
+_KINDS = ("tutorial", "how-to", "reference", "explanation")
+WITH_SAMPLES = [
+    ROOT / "README.md",
+    *sorted(path for kind in _KINDS for path in (ROOT / "docs" / kind).glob("*.md")),
+]
 
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"<!-- not run: [^>]+ -->\n\Z")
 _CHANGING = (
     (re.compile(r"\bcall_[0-9a-f]{28}\b"), "call_01"),
     (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "2026-11-22T12:00:00Z"),
+    (re.compile(r"(?<= on )20\d\d-\d\d-\d\d(?=:)"), "2026-11-22"),
     (re.compile(r"\bhttp://127\.0\.0\.1:\d+"), "http://127.0.0.1:8790"),
 )
 _RUNNER = """
@@ -99,7 +101,9 @@ def outputs(samples: list[Sample], environment: Mapping[str, str]) -> dict[str, 
     found: dict[str, str] = {}
     if python:
         given = json.dumps([(each.where, each.code) for each in python])
-        printed = json.loads(_run([sys.executable, "-W", "error", "-c", _RUNNER], given, environment))
+        printed = json.loads(
+            _run([sys.executable, "-W", "error", "-c", _RUNNER], given, environment)
+        )
         found |= dict(zip((each.where for each in python), printed, strict=True))
     for each in samples:
         if each.language == "console" and each.run:
