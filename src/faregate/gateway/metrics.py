@@ -14,6 +14,7 @@ from pathlib import Path
 
 from faregate import __version__
 from faregate.gateway import metric_slots, metric_text
+from faregate.gateway.bounded import NONE, OTHER, Bounded
 from faregate.gateway.metric_families import Counts, Families, Family
 from faregate.gateway.metric_slots import Slot, Snapshot
 from faregate.gateway.process_status import status_of
@@ -22,34 +23,15 @@ from faregate.types import UNITS, Charge, Row
 CONTENT_TYPE = metric_text.CONTENT_TYPE
 """What ``render`` returns, for the answer's ``content-type``."""
 
-OTHER = "other"
-NONE = "none"
-
 HEALTHY, COOLING, HALF_OPEN = 0, 1, 2
 
 _SERVED_MODELS = 200
 _KEYS = 1_000
 _ERRORS = 100
-_NAME_LENGTH = 128
 _CLASSES = (NONE, "1xx", "2xx", "3xx", "4xx", "5xx")
 
 _RARER_UNITS = tuple(unit for unit in UNITS if unit not in {"input", "output"})
 _rarer = attrgetter(*_RARER_UNITS)
-
-
-class Bounded(dict[str, str]):
-    """Names as they may be labels: the first ``room`` stand for themselves, the rest are other."""
-
-    def __init__(self, room: int) -> None:
-        super().__init__({"": NONE})
-        self._room = room
-
-    def __missing__(self, name: str) -> str:
-        if self._room <= 0 or len(name) > _NAME_LENGTH:
-            return OTHER
-        self._room -= 1
-        self[name] = name
-        return name
 
 
 class Metrics:
