@@ -71,7 +71,7 @@ def _wait(error: APIError, tried: int) -> float:
 def _within(call: Call, deadline: float | None) -> Timeouts:
     if deadline is None:
         return call.options.timeouts
-    left = max(deadline - time.monotonic(), 0.001)
+    left = max(round(deadline - time.monotonic(), 3), 0.001)
     return structs.replace(call.options.timeouts, total=left)
 
 
