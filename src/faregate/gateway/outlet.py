@@ -27,6 +27,7 @@ class Outlet:
         "_headers",
         "_members",
         "_token",
+        "_transport",
         "_transport_options",
         "_urls",
         "deployment",
@@ -53,11 +54,15 @@ class Outlet:
         self._headers = {name.lower(): value for name, value in headers.items()}
         self._members = {"model": splice.raw(self.deployment.upstream_model)}
         self._urls: dict[str, str] = {}
+        self._transport: Transport | None = None
         self._transport_options = _transport_options(entry)
 
     def transport(self) -> Transport:
-        """The running loop's connections for this deployment's TLS."""
-        return shared(**self._transport_options)
+        """The connections for this deployment's TLS; a gateway has one loop, and so one of these."""
+        found = self._transport
+        if found is None:
+            found = self._transport = shared(**self._transport_options)
+        return found
 
     async def request(
         self, operation: str, members: Mapping[str, Raw], forwarded: Mapping[bytes, bytes]

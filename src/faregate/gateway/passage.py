@@ -1,7 +1,7 @@
 """One call through the gateway: every fact of it, in one place, from admission to the row."""
 
 import math
-import secrets
+import random
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,6 @@ from faregate.errors import APIError, BadRequestError
 from faregate.gateway.asgi import Exchange, Header
 from faregate.gateway.outlet import Outlet
 from faregate.gateway.snapshot import Snapshot
-from faregate.money import format_usd
 from faregate.types import Attempt, Charge, ErrorFacts, Outcome, Receipt, Row, Usage
 from faregate.wire import openai_chat, splice
 
@@ -58,6 +57,7 @@ class Passage:
         "attempts",
         "call_id",
         "charges",
+        "cost",
         "error",
         "exchange",
         "fallbacks",
@@ -89,7 +89,7 @@ class Passage:
         self.operation = operation
         self.at = time.time()
         """When the call came in (Unix seconds); the prices of this instant apply."""
-        self.call_id = f"call_{int(self.at * 1000):012x}{secrets.token_hex(8)}"
+        self.call_id = f"call_{int(self.at * 1000):012x}{random.getrandbits(64):016x}"
         given = exchange.header(b"x-request-id")
         self.request_id = given if given.isprintable() and 0 < len(given) <= 128 else self.call_id
         self.key = key
@@ -104,6 +104,8 @@ class Passage:
         # What came of it
         self.charges: list[Charge] = []
         self.receipt: Receipt | None = None
+        self.cost: dict[str, Any] = {}
+        """``cost`` and ``cost_details`` for the answer's usage, once they are known."""
         self.status = 0
         self.error = ""
         self.outcome: Outcome = "failed"
@@ -183,11 +185,8 @@ class Passage:
             receipts.charge(self.snapshot.book, outlet.price_list, outlet.deployment, outcome)
         )
         self.receipt = receipts.total(self.call_id, self.charges)
+        self.cost = cost_fields(self.receipt)
         return self.receipt
-
-    def cost(self) -> dict[str, Any]:
-        """``cost`` and ``cost_details`` for the answer's usage."""
-        return {} if self.receipt is None else cost_fields(self.receipt)
 
     @property
     def overhead_us(self) -> int:
@@ -207,14 +206,13 @@ class Passage:
             found.append((b"x-faregate-model", _header(served)))
         if self.outlet is not None:
             found.append((b"x-faregate-deployment", _header(self.outlet.deployment.id)))
-        receipt = self.receipt
-        if receipt is not None:
-            found.append((b"x-faregate-cost-status", receipt.status.encode()))
-            if receipt.total is not None:
-                found.append((b"x-faregate-cost", format_usd(receipt.total).encode()))
-            fee = receipt.router_fee
-            if fee is not None:
-                found.append((b"x-faregate-router-fee", format_usd(fee).encode()))
+        if self.cost:
+            details = self.cost["cost_details"]
+            found.append((b"x-faregate-cost-status", details["status"].encode()))
+            if "total" in details:
+                found.append((b"x-faregate-cost", details["total"].encode()))
+            if "router_fee" in details:
+                found.append((b"x-faregate-router-fee", details["router_fee"].encode()))
         for name, value in upstream.items():
             if name.startswith(_PASSED_ON):
                 found.append((_header(name), _header(value)))
@@ -237,8 +235,9 @@ class Passage:
         ]
         if self.outlet is not None:
             found.append((b"x-litellm-model-id", _header(self.outlet.deployment.id)))
-        if self.receipt is not None and self.receipt.total is not None:
-            found.append((b"x-litellm-response-cost", format_usd(self.receipt.total).encode()))
+        total = self.cost["cost_details"].get("total") if self.cost else None
+        if total is not None:
+            found.append((b"x-litellm-response-cost", total.encode()))
         return found
 
     def row(self) -> Row:

@@ -159,7 +159,7 @@ def _usage(passage: Passage, tap: Tap) -> JsonObject:
     counted: JsonObject = {}
     if tap.reading.raw_usage is None and passage.charges:
         counted = usage_fields(passage.charges[-1].usage)
-    return counted | passage.cost()
+    return counted | passage.cost
 
 
 def _more(passage: Passage) -> JsonObject:

@@ -61,7 +61,7 @@ async def _reply(passage: Passage, outlet: Outlet, answer: Answer, members: spli
         reading.see(openai_chat.decode_answer(answer.body))
         usage = await count(passage.asked.members, reading)
     passage.charge(outlet, reading, usage)
-    members["usage"] = splice.raw({**(reading.raw_usage or usage_fields(usage)), **passage.cost()})
+    members["usage"] = splice.raw({**(reading.raw_usage or usage_fields(usage)), **passage.cost})
     if reading.model:
         members["model"] = splice.raw(outlet.shown_model(reading.model))
     passage.status = 200

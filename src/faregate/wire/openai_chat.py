@@ -1,6 +1,6 @@
 """OpenAI's Chat Completions: encode a request, read answers and stream chunks for their facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -98,14 +98,14 @@ class Reading:
         if tier is not None:
             self.tier = tier
         usage = found.get("usage")
-        if isinstance(usage, Mapping) and usage:
+        if isinstance(usage, dict) and usage:
             self.raw_usage = usage
         if "model_selection_details" in found:
             self.trace = parse_trace(found) or self.trace
         choices = found.get("choices")
-        if isinstance(choices, Sequence):
+        if isinstance(choices, list):
             for choice in choices:
-                if isinstance(choice, Mapping):
+                if isinstance(choice, dict):
                     self._see_choice(choice)
 
     def _see_choice(self, choice: Mapping[str, Any]) -> None:
@@ -113,20 +113,20 @@ class Reading:
         if isinstance(reason, str):
             self.finish_reason = reason
         said = choice.get("delta") or choice.get("message")
-        if not isinstance(said, Mapping):
+        if not isinstance(said, dict):
             return
         for name in ("content", "reasoning_content", "refusal"):
             piece = said.get(name)
             if isinstance(piece, str) and piece:
                 self.text.append(piece)
         calls = said.get("tool_calls")
-        if isinstance(calls, Sequence):
+        if isinstance(calls, list):
             self._see_calls(calls)
 
-    def _see_calls(self, calls: Sequence[Any]) -> None:
+    def _see_calls(self, calls: list[Any]) -> None:
         for call in calls:
-            function = call.get("function") if isinstance(call, Mapping) else None
-            if isinstance(function, Mapping):
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
                 for name in ("name", "arguments"):
                     piece = function.get(name)
                     if isinstance(piece, str) and piece:
