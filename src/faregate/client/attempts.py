@@ -25,8 +25,6 @@ from faregate.types import HttpRequest
 from faregate.upstream import transport_errors as upstream
 from faregate.upstream.transport import Answer, AnswerStream, Timeouts, Transport
 from faregate.wire import openai_chat
-from faregate.wire.failures import to_exception
-from faregate.wire.openai_errors import decode_error, error_in_chunk
 
 _BACKOFF = 0.5
 _LONGEST_BACKOFF = 8.0
@@ -77,6 +75,9 @@ def _within(call: Call, deadline: float | None) -> Timeouts:
 
 def failure(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
     """The exception of an error answer."""
+    from faregate.wire.failures import to_exception  # with the first failure, not with an import
+    from faregate.wire.openai_errors import decode_error
+
     facts = decode_error(status, headers, body, now=time.time())
     return to_exception(facts, call.provider.name, call.model, call.deployment.id, headers)
 
@@ -95,6 +96,9 @@ def stream_error(
     call: Call, found: Mapping[str, Any], headers: Mapping[str, str]
 ) -> APIError | None:
     """The exception of an error object inside a 200 stream; None when it is none."""
+    from faregate.wire.failures import to_exception
+    from faregate.wire.openai_errors import error_in_chunk
+
     facts = error_in_chunk(found)
     if facts is None:
         return None

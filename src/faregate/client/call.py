@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faregate import providers
 from faregate.client.objects import Receipt
@@ -23,8 +23,10 @@ from faregate.types import (
     Target,
     Usage,
 )
-from faregate.upstream.credentials import EntraOptions, TokenSource, token_source
 from faregate.wire import openai_chat, router_controls
+
+if TYPE_CHECKING:  # calls with a key need none of it
+    from faregate.upstream.credentials import EntraOptions, TokenSource
 
 _DROPPABLE = 8  # parameters a call may drop one by one before the provider's refusal stands
 
@@ -182,18 +184,22 @@ def _url(provider: str, operation: str, name: str, api_base: str, api_version: s
 
 
 @functools.lru_cache(maxsize=256)
-def _signed_in(api_base: str, entra: EntraOptions) -> TokenSource | None:
+def _signed_in(api_base: str, entra: "EntraOptions") -> "TokenSource | None":
     """One credential per upstream for the life of the process."""
+    from faregate.upstream.credentials import token_source
+
     return token_source(api_base, entra=entra)
 
 
-def _credential(api_base: str, options: Options) -> TokenSource | None:
+def _credential(api_base: str, options: Options) -> "TokenSource | None":
     """Where the bearer token comes from; None when the call uses a key."""
     given = options.azure_ad_token or options.azure_ad_token_provider
     if options.entra is not None and not given:
         return _signed_in(api_base, options.entra)
     if options.entra is None and not given:
         return None
+    from faregate.upstream.credentials import token_source
+
     return token_source(
         api_base,
         token=options.azure_ad_token or "",

@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from faregate.errors import ConfigError
 from faregate.money import MoneyError, parse_price
 from faregate.types import OwnPrices, Unit
-from faregate.upstream.credentials import EntraOptions, TokenProvider
 from faregate.upstream.limits import Timeouts
 from faregate.upstream.tls import TlsOptions
+
+if TYPE_CHECKING:
+    from faregate.upstream.credentials import EntraOptions, TokenProvider
 
 DEFAULT_RETRIES = 2
 DEFAULT_TIMEOUT = 600.0
@@ -57,8 +59,8 @@ class Options(Struct, frozen=True, kw_only=True):
     router_fee: int | None = None
     routing_config: Mapping[str, Any] | None = None
     azure_ad_token: str | None = None
-    azure_ad_token_provider: TokenProvider | None = None
-    entra: EntraOptions | None = None
+    azure_ad_token_provider: "TokenProvider | None" = None
+    entra: "EntraOptions | None" = None
     timeouts: Timeouts = Timeouts()
     total: float | None = DEFAULT_TIMEOUT
     """Seconds for the whole call, retries included; None is no limit."""
@@ -229,7 +231,7 @@ def _discount(value: object) -> int:
     return int(points)
 
 
-def _entra(arguments: dict[str, Any]) -> EntraOptions | None:
+def _entra(arguments: dict[str, Any]) -> "EntraOptions | None":
     tenant = arguments.pop("tenant_id", None)
     client = arguments.pop("client_id", None)
     secret = arguments.pop("client_secret", None)
@@ -239,6 +241,8 @@ def _entra(arguments: dict[str, Any]) -> EntraOptions | None:
         return None
     if kind is None:
         kind = "client_secret" if secret else "default"
+    from faregate.upstream.credentials import EntraOptions
+
     return EntraOptions(
         kind=kind,
         tenant_id=tenant or "",
