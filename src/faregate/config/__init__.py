@@ -4,6 +4,7 @@
 only the command line touches files and variables. Everything wrong is reported at once.
 """
 
+from faregate.config.loading import load
 from faregate.config.problems import ConfigProblems, Problem
 from faregate.config.secret import Secret
 from faregate.config.settings import (
@@ -31,4 +32,5 @@ __all__ = [
     "Routing",
     "Secret",
     "Settings",
+    "load",
 ]

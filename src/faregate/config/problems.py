@@ -1,10 +1,12 @@
 """What is wrong with a configuration: every problem with its file, line and key."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from faregate.errors import ConfigError
+
+Level: TypeAlias = Literal["error", "warning"]
 
 
 class Problem(Struct, frozen=True):
@@ -15,7 +17,7 @@ class Problem(Struct, frozen=True):
     key: str
     """Where in the document, such as ``model_list[0].litellm_params.api_base``; may be empty."""
     message: str
-    level: Literal["error", "warning"] = "error"
+    level: Level = "error"
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

@@ -17,6 +17,7 @@ from faregate.core.naming import parse_model
 from faregate.core.routing import HealthRules, Policy, RetryRules
 from faregate.core.strategies import Strategy
 from faregate.errors import ConfigError
+from faregate.money import Usd
 from faregate.types import Deployment
 
 OnDisconnect: TypeAlias = Literal["drain", "cancel"]
@@ -79,6 +80,8 @@ class ModelDeployment(Struct, frozen=True, kw_only=True):
     on_unpriced: OnUnpriced = "allow"
     ssl_verify: bool = True
     ca_file: str = ""
+    key_name: str = ""
+    """``os.environ/NAME`` where the key was stated so; never a key."""
     file: str = ""
     line: int = 0
     """Where the entry stands."""
@@ -190,6 +193,8 @@ class General(Struct, frozen=True, kw_only=True):
     store_prompts_in_spend_logs: bool = False
     maximum_spend_logs_retention_period: float | None = None
     """Seconds; None keeps them for ever."""
+    max_budget: Usd | None = None
+    budget_duration: float | None = None
     max_response_bytes: int = 64 * 1024 * 1024
     background_health_checks: bool = False
     health_check_interval: float = 300.0

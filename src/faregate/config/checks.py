@@ -1,0 +1,95 @@
+"""What can only be said of a configuration as a whole."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from faregate.config.kinds import Placed
+from faregate.config.problems import Problem
+from faregate.config.reading import Reader, nearest
+from faregate.config.sections import LISTS, Sections
+from faregate.config.settings import ModelDeployment, Settings
+from faregate.types import Deployment
+
+Priced = Callable[[Deployment], str | None]
+"""Why a deployment's calls could not be priced; None when they can."""
+
+
+class Whole(Struct, frozen=True):
+    """What is checked: the settings, the sections they come from, every name that is stated."""
+
+    settings: Settings
+    found: Sections
+    stated: frozenset[str]
+    """Model names of entries that could not be read are among them."""
+
+
+def check(whole: Whole, reader: Reader, priced: Priced | None) -> None:
+    """Note what does not fit together."""
+    settings = whole.settings
+    if not settings.deployments() and not reader.failed:
+        file = settings.files[0]
+        message = "names no model, so every call will be refused"
+        reader.add(Problem(file, 0, "model_list", message, "warning"))
+    _check_fallbacks(whole, reader)
+    _check_aliases(whole, reader)
+    for entry in settings.deployments():
+        if priced is not None:
+            _check_price(entry, priced, reader)
+    for name, entries in settings.models.items():
+        _check_group(name, entries, reader)
+
+
+def _check_fallbacks(whole: Whole, reader: Reader) -> None:
+    for name in LISTS:
+        section = whole.found.routing(name)
+        path = f"{section.path}.{name}"
+        for model, others in section.get(name, ()):
+            if model.name != "*":
+                _known(model, whole, path, reader, "no request can reach this list: ")
+            for other in others:
+                _known(other, whole, path, reader)
+                if other.name == model.name:
+                    message = f"{model.name!r} is its own fallback, which is passed over"
+                    reader.add(Problem(other.file, other.line, path, message, "warning"))
+    section = whole.found.routing("default_fallbacks")
+    for other in section.get("default_fallbacks", ()):
+        _known(other, whole, f"{section.path}.default_fallbacks", reader)
+
+
+def _known(placed: Placed, whole: Whole, path: str, reader: Reader, because: str = "") -> None:
+    if placed.name in whole.stated or whole.settings.find(placed.name):
+        return
+    hint = nearest(placed.name, (*whole.settings.names(), *whole.stated))
+    message = f"{because}no model is named {placed.name[:80]!r}{hint}"
+    reader.note_line(placed.file, placed.line, path, message)
+
+
+def _check_aliases(whole: Whole, reader: Reader) -> None:
+    section = whole.found.routing("model_group_alias")
+    path = f"{section.path}.model_group_alias"
+    aliases = whole.settings.routing.model_group_alias
+    for alias, target, _ in section.get("model_group_alias", ()):
+        if alias.name in whole.stated:
+            message = f"{alias.name!r} is a model of its own, so the alias is never used"
+            reader.add(Problem(alias.file, alias.line, path, message, "warning"))
+        elif alias.name in aliases and target.name not in aliases:
+            _known(target, whole, path, reader)
+
+
+def _check_price(entry: ModelDeployment, priced: Priced, reader: Reader) -> None:
+    if "*" in entry.deployment.upstream_model or entry.deployment.own_prices is not None:
+        return
+    reason = priced(entry.deployment)
+    if reason:
+        key = f"model {entry.model_name!r}"
+        message = f"its calls will be unpriced: {reason}"
+        reader.add(Problem(entry.file, entry.line, key, message, "warning"))
+
+
+def _check_group(name: str, entries: tuple[ModelDeployment, ...], reader: Reader) -> None:
+    modes = sorted({entry.mode for entry in entries})
+    if len(modes) > 1:
+        entry = entries[-1]
+        message = f"its entries differ in mode ({', '.join(modes)}); give them names of their own"
+        reader.add(Problem(entry.file, entry.line, f"model {name!r}", message, "warning"))

@@ -1,0 +1,100 @@
+"""Files to :class:`~faregate.config.settings.Settings`: the steps, in order."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import structs
+
+from faregate.config.checks import Priced, Whole, check
+from faregate.config.document import Node, Scalar, Table
+from faregate.config.entries import Shared, read_entry
+from faregate.config.files import Gathered, Read, gather
+from faregate.config.ids import with_ids
+from faregate.config.problems import ConfigProblems, Problem
+from faregate.config.reading import Reader
+from faregate.config.sections import (
+    general_of,
+    read_sections,
+    redis_of,
+    routing_of,
+    top_section,
+    variables,
+)
+from faregate.config.settings import ModelDeployment, Settings
+
+
+def load(
+    path: Path, environ: Mapping[str, str], read: Read, *, priced: Priced | None = None
+) -> Settings:
+    """The settings of a file and what it includes.
+
+    ``read`` gives the text of a file, ``environ`` answers ``os.environ/NAME``. ``priced`` says why
+    a deployment's calls could not be priced (None: they can); without it prices are not checked.
+
+    Raises :class:`~faregate.config.problems.ConfigProblems` with everything that is wrong, warnings
+    included. With warnings alone, they are in ``Settings.warnings``.
+    """
+    reader = Reader(environ)
+    gathered = gather(path, read, reader)
+    if not gathered.table.entries and reader.failed:
+        raise ConfigProblems(_sorted(reader, gathered))
+    top = top_section(gathered.table, reader)
+    reader.environ = {**environ, **variables(top, reader)}
+    found = read_sections(top, reader)
+    general = general_of(found, reader)
+    shared = Shared(
+        drop_params=found.settings.get("drop_params", False),
+        max_parallel_requests=general.max_parallel_requests,
+        defaults=found.router.get("default_litellm_params", {}),
+    )
+    model_list = top.entries.get("model_list")
+    nodes = reader.items(model_list.node if model_list is not None else None, "model_list")
+    entries = [
+        entry
+        for index, node in enumerate(nodes)
+        if (entry := read_entry(node, f"model_list[{index}]", reader, shared)) is not None
+    ]
+    models, wildcards = _by_name(with_ids(entries, reader))
+    settings = Settings(
+        models=models,
+        wildcards=wildcards,
+        routing=routing_of(found, reader),
+        general=general,
+        redis=redis_of(found),
+        files=gathered.files,
+    )
+    check(Whole(settings, found, _stated(nodes)), reader, priced)
+    problems = _sorted(reader, gathered)
+    if reader.failed:
+        raise ConfigProblems(problems)
+    return structs.replace(settings, warnings=problems)
+
+
+def _stated(nodes: tuple[Node, ...]) -> frozenset[str]:
+    """The model names of all entries, also of those that could not be read."""
+    tables = (node.entries for node in nodes if isinstance(node, Table))
+    found = (entries["model_name"].node for entries in tables if "model_name" in entries)
+    return frozenset(node.text for node in found if isinstance(node, Scalar))
+
+
+def _by_name(
+    entries: tuple[ModelDeployment, ...],
+) -> tuple[
+    dict[str, tuple[ModelDeployment, ...]],
+    tuple[tuple[str, tuple[ModelDeployment, ...]], ...],
+]:
+    """Entries by exact name, and by pattern with the longest literal part first."""
+    found: dict[str, tuple[ModelDeployment, ...]] = {}
+    for entry in entries:
+        found[entry.model_name] = (*found.get(entry.model_name, ()), entry)
+    patterns = sorted((name for name in found if "*" in name), key=lambda name: (-len(name), name))
+    exact = {name: group for name, group in found.items() if "*" not in name}
+    return exact, tuple((name, found[name]) for name in patterns)
+
+
+def _sorted(reader: Reader, gathered: Gathered) -> tuple[Problem, ...]:
+    """In the order of the files and their lines, without repetition."""
+    place = {file: index for index, file in enumerate(gathered.files)}
+    return tuple(
+        sorted(reader.problems, key=lambda each: (place.get(each.file, 0), each.line, each.key))
+    )

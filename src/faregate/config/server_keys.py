@@ -1,0 +1,88 @@
+"""The keys of ``general_settings``: the server itself. See :mod:`faregate.config.keys`."""
+
+from faregate.config import kinds
+from faregate.config.keys import Key, Keys
+
+GENERAL: Keys = {
+    "master_key": Key(kinds.SECRET, "The key that may do everything; made and kept when absent."),
+    "allow_weak_master_key": Key(
+        kinds.FLAG, "Serve other addresses than loopback with a weak master key.", ours=True
+    ),
+    "data_dir": Key(kinds.TEXT, "Where the made master key and the journal are kept.", ours=True),
+    "database_url": Key(kinds.SECRET, "The database of the ledger.", status="later"),
+    "store_prompts_in_spend_logs": Key(
+        kinds.FLAG, "Keep prompts and answers with the spend rows.", status="later"
+    ),
+    "maximum_spend_logs_retention_period": Key(
+        kinds.SPAN, "How long spend rows are kept.", status="later"
+    ),
+    "max_request_size_mb": Key(
+        kinds.number(0.001, 100_000, "a number of megabytes"), "`limits.max_body_bytes` in MB."
+    ),
+    "max_response_size_mb": Key(
+        kinds.number(0.001, 100_000, "a number of megabytes"),
+        "The largest answer of an upstream, streams excepted.",
+    ),
+    "background_health_checks": Key(
+        kinds.FLAG, "Call every deployment now and then. It costs money."
+    ),
+    "health_check_interval": Key(kinds.SECONDS, "Seconds between those calls."),
+    "max_parallel_requests": Key(
+        kinds.LIMIT, "Requests at once, for deployments that state no limit."
+    ),
+    "global_max_parallel_requests": Key(kinds.LIMIT, "Requests at once, all together."),
+    "compat_headers": Key(
+        kinds.choice("litellm", also={"none": "", "false": ""}),
+        "Answers carry `x-litellm-…` headers as well.",
+        ours=True,
+    ),
+    "cors_origins": Key(
+        kinds.NAMES, "Origins whose pages may call the gateway; `*` for all.", ours=True
+    ),
+    "drain_timeout": Key(
+        kinds.SECONDS_OR_ZERO, "Seconds running requests get when the server stops.", ours=True
+    ),
+    "expose_health_details": Key(
+        kinds.FLAG, "`/health` names deployments to callers without a key.", ours=True
+    ),
+}
+"""Keys of ``general_settings`` beside its sections."""
+
+LIMITS: Keys = {
+    "max_body_bytes": Key(kinds.SIZE, "The largest request body (413).", ours=True),
+    "max_header_bytes": Key(kinds.SIZE, "All request headers together.", ours=True),
+    "max_headers": Key(kinds.whole(8, 10_000), "Number of request headers.", ours=True),
+    "max_url_bytes": Key(kinds.SIZE, "The longest URL.", ours=True),
+    "max_json_depth": Key(kinds.whole(4, 512), "How deep a body may be nested.", ours=True),
+    "max_connections": Key(kinds.whole(1, 1_000_000), "Connections at once.", ours=True),
+    "header_timeout": Key(kinds.SECONDS, "Seconds to send the request's head.", ours=True),
+    "body_timeout": Key(kinds.SECONDS, "Seconds to send the request's body.", ours=True),
+    "idle_timeout": Key(
+        kinds.SECONDS, "Seconds a connection may rest between requests.", ours=True
+    ),
+    "max_in_flight_bytes": Key(kinds.SIZE, "Request bodies held at once.", ours=True),
+}
+"""Keys of ``general_settings.limits``."""
+
+LOG: Keys = {
+    "format": Key(kinds.choice("human", "json"), "How lines look.", ours=True),
+    "level": Key(
+        kinds.choice("debug", "info", "warning", "error"), "What is worth a line.", ours=True
+    ),
+}
+"""Keys of ``general_settings.log``."""
+
+METRICS: Keys = {
+    "enabled": Key(kinds.FLAG, "Whether `/metrics` is served.", ours=True),
+    "labels": Key(
+        kinds.NAMES, "Labels of the series, among model, provider, deployment, key.", ours=True
+    ),
+    "max_series": Key(
+        kinds.whole(10, 1_000_000), "Above it, new label values count as `other`.", ours=True
+    ),
+    "require_auth": Key(kinds.FLAG, "Whether `/metrics` takes the master key.", ours=True),
+}
+"""Keys of ``general_settings.metrics``."""
+
+INNER = {"limits": LIMITS, "log": LOG, "metrics": METRICS}
+"""Sections of ``general_settings``."""
