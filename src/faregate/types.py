@@ -279,6 +279,8 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     client: str = ""
     """The client's address, where that is configured."""
     end_user: str = ""
+    traceparent: str = ""
+    """The client's W3C trace context, where it sent one."""
     fallbacks: int = 0
     """How many other deployments or models were gone through before this one."""
 

@@ -12,9 +12,11 @@ class Lazy(click.Group):
     """A group whose commands are imported when they run (or when all are listed)."""
 
     modules: Mapping[str, str] = {
+        "check": "faregate.cli.serve",
         "demo": "faregate.cli.demo",
         "emulate": "faregate.cli.emulate",
         "prices": "faregate.cli.prices",
+        "serve": "faregate.cli.serve",
     }
     """Command to the module that has it, as an attribute of the same name."""
 
@@ -31,7 +33,20 @@ class Lazy(click.Group):
         return found
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+class ServesByDefault(Lazy):
+    """``faregate --config config.yaml`` is ``faregate serve --config config.yaml``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = ("-h", "--help", "--version")
+        if args and args[0].startswith("-") and args[0] not in own:
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=ServesByDefault, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="faregate", message="%(prog)s %(version)s")
 def main() -> None:
-    """Which model served a call, and exactly what it cost."""
+    """Which model served a call, and exactly what it cost.
+
+    faregate --config config.yaml runs the gateway (short for: faregate serve --config …).
+    """

@@ -267,6 +267,7 @@ class Passage:
             upstream_seconds=self.upstream_seconds,
             overhead_us=overhead,
             end_user=self.asked.end_user,
+            traceparent=self.exchange.header(b"traceparent")[:_LONGEST_ID],
             fallbacks=self.fallbacks,
         )
 

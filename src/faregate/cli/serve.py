@@ -1,0 +1,184 @@
+"""``faregate --config config.yaml``: the gateway; and ``faregate check``."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from faregate.cli.master_key import check_weak, data_dir, find_key
+from faregate.config import ConfigProblems, Settings
+from faregate.config.loading import load
+from faregate.core.pricebook import PriceBook, Unpriced
+from faregate.errors import ConfigError, FaregateError
+from faregate.types import Deployment
+
+
+@click.command()
+@click.option("--config", "-c", "path", type=click.Path(dir_okay=False), help="The configuration.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for every address.")
+@click.option("--port", "-p", default=4000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--num_workers",
+    "--num-workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Processes on the one port; one is enough for most.",
+)
+@click.option(
+    "--otel", is_flag=True, help="Export traces and metrics (faregate[otel], OTEL_* variables)."
+)
+def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) -> None:
+    """Run the gateway: OpenAI's API on one port, the exact fare on every answer."""
+    from faregate.gateway.edge_limits import EdgeLimits
+    from faregate.gateway.listen import inherited
+    from faregate.gateway.server import serve as run
+    from faregate.prices.load import load_book
+    from faregate.service import Boot, Service
+
+    config = Path(path) if path else _default_config()
+    book = load_book()
+    settings = _load(config, book)
+    for warning in settings.warnings:
+        click.echo(str(warning), err=True)
+    general = settings.general
+    try:
+        key, made = find_key(
+            general.master_key.reveal() if general.master_key else "",
+            os.environ,
+            data_dir(general.data_dir, os.environ),
+        )
+        weak = check_weak(key, host, allowed=general.allow_weak_master_key)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    if weak:
+        click.echo(f"warning: {weak}", err=True)
+    shared = Path(tempfile.mkdtemp(prefix="faregate-")) if num_workers > 1 else None
+    boot = Boot(
+        settings=settings,
+        master_key=key,
+        book=book,
+        reread=lambda: load(config, os.environ, _read, priced=_priced(book)),
+        stamp=_stamp,
+        shared=shared,
+        otel=otel,
+    )
+    service = Service(boot)
+    limits = general.limits
+    try:
+        code = run(
+            service,
+            host=host,
+            port=port,
+            workers=num_workers,
+            drain_timeout=general.drain_timeout,
+            on_reload=service.reload,
+            sockets=inherited(os.environ) or None,
+            on_ready=lambda urls: _announce(urls, settings, key if made else ""),
+            limits=EdgeLimits(
+                max_header_bytes=limits.max_header_bytes,
+                max_headers=limits.max_headers,
+                max_url_bytes=limits.max_url_bytes,
+                max_body_bytes=limits.max_body_bytes,
+                max_in_flight_bytes=limits.max_in_flight_bytes,
+                max_connections=limits.max_connections,
+                header_timeout=limits.header_timeout,
+                body_timeout=limits.body_timeout,
+                idle_timeout=limits.idle_timeout,
+            ),
+        )
+    except FaregateError as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        if shared is not None:
+            shutil.rmtree(shared, ignore_errors=True)
+    sys.exit(code)
+
+
+@click.command()
+@click.argument("path", type=click.Path(dir_okay=False))
+def check(path: str) -> None:
+    """Check a configuration without starting: every problem at once, with file and line."""
+    from faregate.gateway.snapshot import check_outlets
+    from faregate.prices.load import load_book
+
+    settings = _load(Path(path), load_book())
+    for warning in settings.warnings:
+        click.echo(str(warning))
+    wrong = check_outlets(settings)
+    for line in wrong:
+        click.echo(f"{line}", err=True)
+    if wrong:
+        raise click.exceptions.Exit(1)
+    models, deployments = len(settings.models) + len(settings.wildcards), settings.deployments()
+    click.echo(
+        f"{path} is good: {models} model names, {len(deployments)} deployments,"
+        f" {len(settings.warnings)} warnings"
+    )
+
+
+def _default_config() -> Path:
+    for name in ("config.yaml", "faregate.yaml"):
+        if Path(name).is_file():
+            return Path(name)
+    raise click.UsageError("no configuration: pass --config FILE, or put a config.yaml here")
+
+
+def _load(path: Path, book: PriceBook) -> Settings:
+    try:
+        return load(path, os.environ, _read, priced=_priced(book))
+    except ConfigProblems as problems:
+        click.echo(str(problems), err=True)
+        errors = sum(problem.level == "error" for problem in problems.problems)
+        click.echo(f"{path}: {errors} error{'s' * (errors != 1)}; nothing was started", err=True)
+        raise click.exceptions.Exit(1) from None
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def _priced(book: PriceBook) -> Callable[[Deployment], str | None]:
+    """Why a deployment has no price, for a warning; None where it has one."""
+    from faregate import providers
+
+    def reason(deployment: Deployment) -> str | None:
+        if deployment.own_prices is not None or deployment.route == "model_router":
+            return None
+        price_list = providers.get(deployment.provider).price_list
+        name = deployment.base_model or deployment.upstream_model
+        found = book.lookup(price_list, name, deployment.scope, at=time.time())
+        return found.reason if isinstance(found, Unpriced) else None
+
+    return reason
+
+
+def _stamp(settings: Settings) -> object:
+    """What the configuration's files look like; a file that is gone counts, too."""
+    found: list[object] = []
+    for name in settings.files:
+        try:
+            status = Path(name).stat()
+            found.append((name, status.st_mtime_ns, status.st_size, status.st_ino))
+        except OSError:
+            found.append((name, None))
+    return tuple(found)
+
+
+def _announce(urls: list[str], settings: Settings, made_key: str) -> None:
+    """What a person wants to know once the port answers."""
+    url = urls[0] if urls else ""
+    if settings.general.log.format == "json" and not made_key:
+        return
+    lines = [f"Faregate is ready at {url}"]
+    names = settings.names()
+    lines.append(f"models: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}")
+    if made_key:
+        lines.append(f"master key (made now, kept in the data directory): {made_key}")
+    lines.append(f"point an OpenAI client at {url}/v1 with the master key")
+    click.echo("\n".join(lines))

@@ -1,0 +1,148 @@
+"""One serving process: the application with its log, metrics and reloads, made after any fork."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from faregate.app import App, Receive, Send, Sink
+from faregate.config import Settings
+from faregate.core.pricebook import PriceBook
+from faregate.errors import FaregateError
+from faregate.gateway.logs import Logs, configure
+from faregate.gateway.metrics import Metrics
+from faregate.gateway.snapshot import Snapshot
+
+log = logging.getLogger("faregate")
+
+CHECK_SECONDS = 1.0
+"""How often the configuration's files are looked at."""
+
+
+class Boot(Struct, frozen=True, kw_only=True):
+    """What a serving process starts from. Whoever makes it reads the files and the environment."""
+
+    settings: Settings
+    master_key: str
+    book: PriceBook
+    reread: Callable[[], Settings]
+    """The configuration as its files say now. Raises :class:`ConfigProblems`."""
+    stamp: Callable[[Settings], object]
+    """Changes when a file of the configuration does."""
+    shared: Path | None = None
+    """Where the workers of one server keep their numbers."""
+    otel: bool = False
+
+
+class Service:
+    """The ASGI application of one process; everything in it is made when it starts."""
+
+    def __init__(self, boot: Boot) -> None:
+        self._boot = boot
+        self._app: App
+        self._logs: Logs
+        self._metrics: Metrics
+        self._watch: asyncio.Task[None] | None = None
+        self._stamp: object = None
+        self._flush: Callable[[], None] | None = None
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request, or the process's life (ASGI)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def reload(self) -> None:
+        """Read the configuration again. A bad one is refused whole and the running one stays."""
+        boot = self._boot
+        try:
+            settings = boot.reread()
+            snapshot = Snapshot(settings, boot.book, boot.master_key, self._app.snapshot)
+        except (FaregateError, OSError) as error:
+            # No traceback: the message names every problem with its file and line.
+            log.error("not reloaded, the running configuration stays:\n%s", error)  # noqa: TRY400
+            return
+        self._app.snapshot = snapshot
+        self._stamp = boot.stamp(settings)
+        self._logs.conceal(secrets_of(settings, boot.master_key))
+        self._metrics.know(settings.names(), [entry.id for entry in settings.deployments()])
+        log.info("the configuration is reloaded: %d models", len(settings.models))
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            kind = (await receive())["type"]
+            if kind == "lifespan.startup":
+                try:
+                    self._start()
+                except (FaregateError, OSError) as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self._stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    def _start(self) -> None:
+        boot, general = self._boot, self._boot.settings.general
+        self._logs = configure(
+            general.log.format,
+            general.log.level,
+            colour=general.log.format == "human" and os.isatty(1),
+        )
+        self._logs.conceal(secrets_of(boot.settings, boot.master_key))
+        snapshot = Snapshot(boot.settings, boot.book, boot.master_key)
+        entries = boot.settings.deployments()
+        self._metrics = Metrics(
+            boot.settings.names(),
+            [entry.id for entry in entries],
+            shared=boot.shared,
+            keys="key" in general.metrics.labels,
+        )
+        self._metrics.count_dropped_lines(lambda: self._logs.dropped)
+        if boot.shared is not None:
+            self._metrics.start()
+        sinks: list[Sink] = [self._logs.record]
+        if boot.otel:
+            from faregate.gateway import telemetry  # an extra; nothing of it loads when it is off
+
+            exporter = telemetry.start()
+            sinks.append(lambda row: exporter.record(row, row.traceparent))
+            self._flush = exporter.close
+        self._app = App(snapshot, self._metrics, tuple(sinks))
+        self._stamp = boot.stamp(boot.settings)
+        self._watch = asyncio.get_running_loop().create_task(self._watch_files())
+
+    async def _watch_files(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            stamp = self._boot.stamp(self._app.snapshot.settings)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self.reload()
+
+    def _stop(self) -> None:
+        self._app.ready = False
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._flush is not None:
+            self._flush()
+        self._metrics.close()
+        self._logs.close()
+
+
+def secrets_of(settings: Settings, master_key: str) -> Iterable[str]:
+    """Every text of a configuration that must not be shown anywhere."""
+    yield master_key
+    for entry in settings.deployments():
+        credential = entry.credential
+        for secret in (credential.api_key, credential.azure_ad_token, credential.client_secret):
+            if secret:
+                yield secret.reveal()
+        for value in entry.extra_headers.values():
+            yield value.reveal()
