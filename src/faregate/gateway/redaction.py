@@ -14,7 +14,7 @@ _LABELLED = re.compile(
     r"""(?ix)
     ( \b (?: [\w-]{0,40} api[-_]?key | authorization | ocp-apim-subscription-key
            | [\w-]{0,40} (?: secret | password | passwd | [-_]token ) | token | sig | signature )
-      \b (?: ["']? \s* [:=] \s* | ["'] \s* , \s* ) b? )
+      \b (?: ["']? \s* [:=] \s* | ["'] \s* , \s* ) (?: b (?=["']) )? )
     (?: (?P<quote>["']) [^"'\n]{1,4096} (?P=quote)
       | (?: (?:bearer|basic) \s+ )? [^\s"',;&})\]]+ )
     """
