@@ -146,6 +146,19 @@ def choice(*words: str, also: Mapping[str, str] | None = None) -> Kind:
     return Kind(form, {"enum": [*words, *others]}, read)
 
 
+def some_of(*words: str) -> Kind:
+    """A list of a few words."""
+    form = "a list of " + ", ".join(words)
+
+    def read(node: Node, environ: Environ) -> tuple[str, ...]:
+        found = _placed(node, environ)
+        if any(each.name not in words for each in found):
+            raise Wrong(node, f"must be {form}")
+        return tuple(dict.fromkeys(each.name for each in found))
+
+    return Kind(form, {"type": "array", "items": {"enum": list(words)}}, read)
+
+
 def _names(node: Node, environ: Environ) -> tuple[str, ...]:
     return tuple(each.name for each in _placed(node, environ))
 

@@ -22,15 +22,18 @@ GENERAL: Keys = {
     "max_response_size_mb": Key(
         kinds.number(0.001, 100_000, "a number of megabytes"),
         "The largest answer of an upstream, streams excepted.",
+        status="later",
     ),
     "background_health_checks": Key(
-        kinds.FLAG, "Call every deployment now and then. It costs money."
+        kinds.FLAG, "Call every deployment now and then. It costs money.", status="later"
     ),
-    "health_check_interval": Key(kinds.SECONDS, "Seconds between those calls."),
+    "health_check_interval": Key(kinds.SECONDS, "Seconds between those calls.", status="later"),
     "max_parallel_requests": Key(
         kinds.LIMIT, "Requests at once, for deployments that state no limit."
     ),
-    "global_max_parallel_requests": Key(kinds.LIMIT, "Requests at once, all together."),
+    "global_max_parallel_requests": Key(
+        kinds.LIMIT, "Requests at once, all together.", status="later"
+    ),
     "compat_headers": Key(
         kinds.choice("litellm", also={"none": "", "false": ""}),
         "Answers carry `x-litellm-…` headers as well.",
@@ -43,7 +46,10 @@ GENERAL: Keys = {
         kinds.SECONDS_OR_ZERO, "Seconds running requests get when the server stops.", ours=True
     ),
     "expose_health_details": Key(
-        kinds.FLAG, "`/health` names deployments to callers without a key.", ours=True
+        kinds.FLAG,
+        "`/health` names deployments to callers without a key.",
+        ours=True,
+        status="later",
     ),
 }
 """Keys of ``general_settings`` beside its sections."""
@@ -75,12 +81,9 @@ LOG: Keys = {
 METRICS: Keys = {
     "enabled": Key(kinds.FLAG, "Whether `/metrics` is served.", ours=True),
     "labels": Key(
-        kinds.NAMES, "Labels of the series, among model, provider, deployment, key.", ours=True
+        kinds.some_of("key"), "Labels beyond the usual ones. `key` can be many series.", ours=True
     ),
-    "max_series": Key(
-        kinds.whole(10, 1_000_000), "Above it, new label values count as `other`.", ours=True
-    ),
-    "require_auth": Key(kinds.FLAG, "Whether `/metrics` takes the master key.", ours=True),
+    "require_auth": Key(kinds.FLAG, "Whether `/metrics` asks for a key.", ours=True),
 }
 """Keys of ``general_settings.metrics``."""
 

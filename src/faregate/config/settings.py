@@ -177,9 +177,8 @@ class Metrics(Struct, frozen=True, kw_only=True):
     """What ``/metrics`` shows."""
 
     enabled: bool = True
-    labels: tuple[str, ...] = ("model", "provider")
-    max_series: int = 2000
-    """Above it, new label values are counted under ``other``."""
+    labels: tuple[str, ...] = ()
+    """Labels beyond the usual ones: ``key``, the name of the client's key."""
     require_auth: bool = False
 
 
