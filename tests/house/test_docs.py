@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,15 @@ def test_every_part_has_its_place_in_the_architecture() -> None:
         and (path.suffix == ".py" or (path / "__init__.py").exists())
     }
     assert parts - documented == set()
+
+
+def test_the_floors_are_those_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    layers = next(each["layers"] for each in contracts["contracts"] if each["type"] == "layers")
+    wanted = [set(re.split(r" [|:] ", layer)) for layer in layers]
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == wanted
 
 
 def test_files_named_in_the_architecture_exist() -> None:
