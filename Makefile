@@ -19,8 +19,8 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-run: $(STAMP) ## Start the Azure emulator, send routed calls through the SDK, print their receipts
-	@$(BIN)/faregate demo
+run: $(STAMP) ## Start the Azure emulator and the gateway, send routed calls, print their receipts, keep serving
+	@$(BIN)/faregate demo --serve
 
 test: $(STAMP) ## Run every test
 	@$(BIN)/python -m pytest
@@ -38,9 +38,12 @@ format: $(STAMP) ## Format and fix what can be fixed by a tool
 bench: $(STAMP) ## Measure import, call, receipt and stream cost, beside the openai package
 	@$(BIN)/python -m bench
 
-lock: ## Write requirements.lock anew (needs uv)
+lock: ## Write the lock files anew (needs uv)
 	uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+	uv pip compile --group clients --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--output-file requirements-clients.lock
 
-clean: ## Remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+clean: ## Remove .venv, the clients' environment and caches
+	rm -rf $(VENV) .venv-clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -1,10 +1,14 @@
 """``faregate demo``: routed calls through an emulated Azure resource, with their receipts."""
 
+import contextlib
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
+
+from faregate.cli.demo_gateway import PORT, running_gateway, show, where
 
 ROUTER = "azure_ai/model_router/azure-model-router"
 
@@ -23,7 +27,7 @@ _WEATHER = {
 _MANUAL = "Chapter {}: the tariff applies to every journey begun before midnight. "
 
 
-@contextmanager
+@contextlib.contextmanager
 def _resource(base: str | None, key: str | None) -> Iterator[tuple[str, str]]:
     """The address and key to call: the caller's own, or an emulator's."""
     if base:
@@ -40,9 +44,18 @@ def _resource(base: str | None, key: str | None) -> Iterator[tuple[str, str]]:
 @click.option("--api-base", help="A real resource instead of the emulator.")
 @click.option("--api-key", envvar="AZURE_AI_API_KEY", help="Its key.")
 @click.option("--model", default=ROUTER, show_default=True, help="The router deployment.")
-@click.option("--json", "as_json", is_flag=True, help="Print the receipts as JSON, one a line.")
-def demo(api_base: str | None, api_key: str | None, model: str, as_json: bool) -> None:
-    """Send routed calls through the SDK and print what each cost, and why.
+@click.option("--json", "as_json", is_flag=True, help="Print the SDK's receipts as JSON, and stop.")
+@click.option("--serve", is_flag=True, help="Keep emulator and gateway running until Ctrl+C.")
+@click.option("--port", default=PORT, show_default=True, help="The gateway's, if it is free.")
+def demo(
+    api_base: str | None,
+    api_key: str | None,
+    model: str,
+    as_json: bool,
+    serve: bool,
+    port: int,
+) -> None:
+    """Send routed calls through the SDK and the gateway; print what each cost, and why.
 
     Without --api-base an emulated Azure AI Foundry resource answers: no account is needed. With it
     the calls are real and billed by Azure.
@@ -54,12 +67,26 @@ def demo(api_base: str | None, api_key: str | None, model: str, as_json: bool) -
         common: dict[str, Any] = {"model": model, "api_base": base, "api_key": key or None}
         for title, call in _calls(common, emulated=not api_base):
             _show(title, call, as_json)
-        if not as_json:
-            click.echo(
-                "Next: the README's example is these calls in your own code; `faregate emulate`"
-                "\nkeeps the emulator running, `faregate prices show gpt-5-nano` prints the price"
-                " rows."
-            )
+        if as_json or api_base:
+            return
+        with running_gateway(base, key, port) as gateway:
+            show(gateway)
+            click.echo()
+            if not serve:
+                click.echo("`make run` keeps both running, for clients of your own.")
+                return
+            click.echo(where(gateway))
+            click.echo("\nRunning; Ctrl+C stops it.")
+            _until_told()
+
+
+def _until_told() -> None:
+    """Wait for Ctrl+C or SIGTERM."""
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    with contextlib.suppress(KeyboardInterrupt):
+        told.wait()
+    click.echo("stopped")
 
 
 def _calls(common: dict[str, Any], *, emulated: bool) -> Iterator[tuple[str, Callable[[], Any]]]:

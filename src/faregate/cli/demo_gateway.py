@@ -1,0 +1,167 @@
+"""The second half of ``faregate demo``: the same resource behind the gateway."""
+
+import contextlib
+import http.client
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from typing import Any, NamedTuple
+
+import click
+import msgspec
+
+from faregate.money import format_usd, parse_usd
+
+PORT = 4000
+_PATIENCE = 20.0
+
+
+class Gateway(NamedTuple):
+    """A gateway that answers."""
+
+    host: str
+    port: int
+    key: str
+    seconds: float
+    """From the start of its process to its first answer."""
+
+
+@contextlib.contextmanager
+def running_gateway(base: str, upstream_key: str, port: int) -> Iterator[Gateway]:
+    """The gateway as a process of its own, with the example configuration."""
+    host, port = "127.0.0.1", _free(port)
+    key = f"sk-demo-{secrets.token_urlsafe(18)}"
+    environment = {
+        **os.environ,
+        "AZURE_AI_API_BASE": base,
+        "AZURE_MODEL_ROUTER_API_KEY": upstream_key,
+        "FAREGATE_MASTER_KEY": key,
+    }
+    with as_file(files("faregate.cli") / "demo.yaml") as config:
+        command = [sys.executable, "-m", "faregate", "--config", str(config), "--port", str(port)]
+        began = time.monotonic()
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
+        try:
+            _wait(process, host, port)
+            yield Gateway(host, port, key, time.monotonic() - began)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=40)
+
+
+def show(gateway: Gateway) -> None:
+    """A plain and a streamed call, what their answers carry, and their receipts."""
+    click.secho(f"The gateway on http://{gateway.host}:{gateway.port}", bold=True)
+    click.echo(f"it answered {gateway.seconds:.2f} s after its process was started\n")
+    asked = [{"role": "user", "content": "Hello!"}]
+    body = {"model": "azure-model-router", "messages": asked}
+    click.echo("POST /chat/completions, and what the answer's head says:")
+    headers, _ = _post(gateway, body)
+    _show_headers(headers)
+    click.echo("\nPOST /chat/completions with stream: true; the cost is on the usage chunk:")
+    streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
+    headers, answer = _post(gateway, streamed)
+    chunks = [line[6:] for line in answer.split(b"\n") if line.startswith(b"data: {")]
+    usage = msgspec.json.decode(chunks[-1])["usage"]
+    click.echo(f"  {len(chunks)} chunks, usage.cost_details.total {usage['cost_details']['total']}")
+    call_id = headers["x-faregate-call-id"]
+    click.echo(f"\nGET /v1/receipts/{call_id}")
+    _show_receipt(_get(gateway, f"/v1/receipts/{call_id}"))
+
+
+def where(gateway: Gateway) -> str:
+    """Where to point a client, as lines a shell takes."""
+    url = f"http://localhost:{gateway.port}"
+    return (
+        f"Point any OpenAI client at it:\n"
+        f"  export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={gateway.key}\n"
+        f"or:\n"
+        f"  curl -X POST {url}/chat/completions -H 'Content-Type: application/json' \\\n"
+        f"    -H 'Authorization: Bearer {gateway.key}' \\\n"
+        '    -d \'{"model": "azure-model-router",'
+        ' "messages": [{"role": "user", "content": "Hello!"}]}\''
+    )
+
+
+def _show_headers(headers: dict[str, str]) -> None:
+    shown = {name: value for name, value in headers.items() if name.startswith("x-faregate-")}
+    width = max(map(len, shown))
+    for name, value in shown.items():
+        click.echo(f"  {name:<{width}}  {value}")
+
+
+def _show_receipt(found: dict[str, Any]) -> None:
+    charge = found["charges"][-1]
+    click.echo(f"  {found['requested_model']} → {charge['served_model']}")
+    lines = charge["lines"]
+    width = max(len(line["label"]) for line in lines)
+    for line in lines:
+        click.echo(
+            f"  {line['label']:<{width}}  {line['quantity']:>6,} × ${line['usd_per_million']}/M"
+            f"  ${line['amount']}"
+        )
+    summed = format_usd(sum(parse_usd(line["amount"]) for line in lines))
+    click.echo(f"  {'total':<{width}}  ${found['total']} (the lines add up to ${summed})")
+
+
+def _free(port: int) -> int:
+    """The port, or any other when somebody has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        found: int = probe.getsockname()[1]
+        return found
+
+
+def _wait(process: subprocess.Popen[bytes], host: str, port: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise click.ClickException(
+                "the gateway ended before it was ready; its message is above"
+            )
+        try:
+            connection = http.client.HTTPConnection(host, port, timeout=5)
+            connection.request("GET", "/health/readiness")
+            ready = connection.getresponse().status == 200
+            connection.close()
+        except OSError:
+            ready = False
+        if ready:
+            return
+        time.sleep(0.02)
+    raise click.ClickException(f"the gateway was not ready within {_PATIENCE:.0f} s")
+
+
+def _post(gateway: Gateway, body: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+    return _call(gateway, "POST", "/chat/completions", msgspec.json.encode(body))
+
+
+def _get(gateway: Gateway, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(_call(gateway, "GET", path, None)[1])
+    return found
+
+
+def _call(
+    gateway: Gateway, method: str, path: str, body: bytes | None
+) -> tuple[dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(gateway.host, gateway.port, timeout=60)
+    headers = {"Authorization": f"Bearer {gateway.key}", "Content-Type": "application/json"}
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise click.ClickException(f"{method} {path} answered {answer.status}: {content.decode()}")
+    return {name.lower(): value for name, value in answer.getheaders()}, content
