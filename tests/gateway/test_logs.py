@@ -202,6 +202,14 @@ def test_a_name_from_upstream_cannot_write_to_the_terminal() -> None:
     assert "\x1b[32m200\x1b[0m" in human_call(a_row(), colour=True).decode()
 
 
+def test_further_lines_of_a_message_are_set_in() -> None:
+    captured = Captured("human")
+    logging.getLogger("faregate").error("two problems:\n12:00:00 first\nsecond\x07")
+    lines = captured.lines()
+    assert lines[0].endswith(" error: two problems:")
+    assert lines[1:] == ["  12:00:00 first", "  second·"]
+
+
 def test_messages_of_the_standard_library_join_in() -> None:
     captured = Captured()
     logger = logging.getLogger("faregate.routing")

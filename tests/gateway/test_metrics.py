@@ -258,6 +258,18 @@ class TestWorkers:
             assert found[f"faregate_deployment_state{{deployment={DEPLOYMENT}}}"] == COOLING
             assert found["faregate_process_open_fds{worker=1}"] > 2
 
+    def test_a_state_is_asked_for_whenever_it_is_shared(self, tmp_path: Path) -> None:
+        one, two = fresh(shared=tmp_path), fresh(shared=tmp_path)
+        states = {DEPLOYMENT: COOLING}
+        one.watch_states(states.items)
+        name = f"faregate_deployment_state{{deployment={DEPLOYMENT}}}"
+        one.publish()
+        assert samples(two)[name] == COOLING
+        states[DEPLOYMENT] = HEALTHY
+        one.publish()
+        assert samples(two)[name] == HEALTHY
+        assert samples(one)[name] == HEALTHY
+
     def test_no_counter_goes_back_from_one_worker_to_the_next(self, tmp_path: Path) -> None:
         one, two = fresh(shared=tmp_path), fresh(shared=tmp_path)
         seen = 0.0

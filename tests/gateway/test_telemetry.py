@@ -2,15 +2,16 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -142,6 +143,12 @@ def test_a_client_that_does_not_sample_is_respected(observed: Observed) -> None:
     assert observed.points()["gen_ai.server.request.duration"][0].count == 1
 
 
+def test_the_rows_own_header_is_enough(observed: Observed) -> None:
+    call, _ = observed.record(a_row(traceparent=f"00-{TRACE}-{PARENT}-01"))
+    assert call.context is not None
+    assert f"{call.context.trace_id:032x}" == TRACE
+
+
 @pytest.mark.parametrize("header", ["", "00-zz", "00-" + "0" * 32 + f"-{PARENT}-01", "\r\n", "é"])
 def test_a_malformed_traceparent_starts_a_trace(observed: Observed, header: str) -> None:
     call, _ = observed.record(a_row(), traceparent=header)
@@ -257,6 +264,20 @@ def test_it_reaches_a_collector_with_the_name_of_the_service() -> None:
     assert {path for path, _, _ in got} == {"/v1/traces", "/v1/metrics"}
     assert all(b"faregate" in body and team == "red" for _, body, team in got)
     assert b"unknown_service" not in b"".join(body for _, body, _ in got)
+
+
+def test_closing_gives_up_on_a_collector_that_is_not_there() -> None:
+    there = Event()
+
+    class Waiting(SpanProcessor):
+        def shutdown(self) -> None:
+            there.wait(30)
+
+    telemetry = Telemetry(Resource.create({}), Waiting(), InMemoryMetricReader())
+    started = time.monotonic()
+    telemetry.close(timeout=0.05)
+    there.set()
+    assert time.monotonic() - started < 10
 
 
 def test_without_the_packages_it_says_what_to_install() -> None:

@@ -170,12 +170,13 @@ def json_message(record: logging.LogRecord, text: str, trace: str) -> bytes:
 
 
 def human_message(record: logging.LogRecord, text: str, trace: str) -> bytes:
-    """A message for a person; a traceback follows on lines of its own."""
+    """A message for a person; further lines and a traceback follow, set in."""
     level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
     call_id = record.__dict__.get("call_id", "")
-    line = f"{_local(record.created)} {level}{_plain(text)}{f' {call_id}' if call_id else ''}\n"
-    if trace:
-        line += "\n".join(map(_plain, trace.splitlines())) + "\n"
+    first, *rest = text.splitlines() or [""]
+    line = f"{_local(record.created)} {level}{_plain(first)}{f' {call_id}' if call_id else ''}\n"
+    for more in [*rest, *trace.splitlines()]:
+        line += f"  {_plain(more)}\n"
     return line.encode("utf-8", "replace")
 
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from pathlib import Path
 
-from faregate import __version__
 from faregate.gateway import metric_slots, metric_text
 from faregate.gateway.bounded import NONE, OTHER, Bounded
 from faregate.gateway.metric_families import Counts, Families, Family
 from faregate.gateway.metric_slots import Slot, Snapshot
 from faregate.gateway.process_status import status_of
+from faregate.gateway.release import running_version
 from faregate.types import UNITS, Charge, Row
 
 CONTENT_TYPE = metric_text.CONTENT_TYPE
@@ -58,6 +58,7 @@ class Metrics:
         self._errors = Bounded(_ERRORS)
         self._keys = Bounded(_KEYS) if keys else None
         self._dropped: Callable[[], int] | None = None
+        self._states: Callable[[], Iterable[tuple[str, int]]] | None = None
         self._slot: Slot | None = None
         self._publishing = threading.Lock()
         self._stop = threading.Event()
@@ -96,6 +97,14 @@ class Metrics:
     def count_dropped_lines(self, read: Callable[[], int]) -> None:
         """Where to ask, at a scrape, how many log lines were dropped."""
         self._dropped = read
+
+    def watch_states(self, read: Callable[[], Iterable[tuple[str, int]]]) -> None:
+        """Where to ask for (deployment, state) whenever this worker's numbers are shown or shared.
+
+        ``read`` runs in any thread. Without it a state is what ``deployment_state`` last said,
+        which siblings would go on showing.
+        """
+        self._states = read
 
     def record(self, row: Row) -> None:
         """Count one finished call."""
@@ -156,7 +165,7 @@ class Metrics:
         """
         self.publish()
         total = Families()
-        own = metric_slots.take(self._own)
+        own = self._take()
         metric_slots.add(total, own)
         living = [(self._slot.number if self._slot is not None else 0, own)]
         if self._slot is not None:
@@ -178,7 +187,7 @@ class Metrics:
             ("version", "python"),
             kind="gauge",
         )
-        build.at[__version__, platform.python_version()] = 1
+        build.at[running_version(), platform.python_version()] = 1
         workers = Counts("faregate_workers", "Living worker processes.", kind="gauge")
         workers.at[()] = len(living)
         dropped = Counts(
@@ -198,7 +207,15 @@ class Metrics:
         if self._slot is None:
             return
         with self._publishing, contextlib.suppress(OSError):
-            self._slot.write(metric_slots.take(self._own))
+            self._slot.write(self._take())
+
+    def _take(self) -> Snapshot:
+        if self._states is not None:
+            # The relay may add a deployment meanwhile; the next second is early enough.
+            with contextlib.suppress(RuntimeError):
+                for deployment, state in self._states():
+                    self.deployment_state(deployment, state)
+        return metric_slots.take(self._own)
 
     def start(self, every: float = 1.0) -> None:
         """Publish every so many seconds from a thread of its own, until ``close``."""

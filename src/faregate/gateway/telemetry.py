@@ -6,9 +6,11 @@ each attempt is a span below it. Needs ``faregate[otel]``.
 """
 
 from collections.abc import Mapping
+from threading import Thread
+from time import monotonic
 
-from faregate import __version__
 from faregate.errors import ConfigError
+from faregate.gateway.release import running_version
 from faregate.gateway.telemetry_attributes import (
     attempt_attributes,
     billed_attempts,
@@ -23,7 +25,7 @@ try:
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.metrics import Histogram
-    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
     from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -49,17 +51,22 @@ class Telemetry:
         """``start`` makes the usual one; this takes any processor and reader."""
         self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._traces.add_span_processor(spans)
-        self._tracer = self._traces.get_tracer(_NAME, __version__)
-        self._meters = MeterProvider([metrics], resource=resource, shutdown_on_exit=False)
+        self._tracer = self._traces.get_tracer(_NAME, running_version())
+        # Exemplars would tie a measurement to the current span: ours has ended by then.
+        self._meters = MeterProvider(
+            [metrics], resource, AlwaysOffExemplarFilter(), shutdown_on_exit=False
+        )
         self._instruments = _Instruments(self._meters)
 
     def record(self, row: Row, traceparent: str = "", tracestate: str = "") -> None:
         """Make the spans and measurements of one finished call.
 
-        ``traceparent`` and ``tracestate`` are the client's headers; a malformed one starts a trace
-        of its own. Whether a trace is kept follows the client's, or ``OTEL_TRACES_SAMPLER``.
+        ``traceparent`` (by default the row's) and ``tracestate`` are the client's headers; a
+        malformed one starts a trace of its own. Whether a trace is kept follows the client's, or
+        ``OTEL_TRACES_SAMPLER``.
         """
         context = Context()
+        traceparent = traceparent or row.traceparent
         if traceparent:
             carrier = {"traceparent": traceparent, "tracestate": tracestate}
             context = _propagator.extract(carrier, context)
@@ -97,15 +104,25 @@ class Telemetry:
         chunk = attempt.seconds if row.stream and not attempt.error else None
         self._instruments.attempt(attributes, charge, ended - attempt.started, chunk)
 
-    def close(self) -> None:
-        """Send what is left and stop the exporters; waits for the collector, up to its timeout."""
-        self._traces.shutdown()
-        self._meters.shutdown()
+    def close(self, timeout: float = 5.0) -> None:
+        """Send what is left, giving up after ``timeout`` seconds on a collector that is not there.
+
+        The exporters by themselves would try for up to a minute, and a server that ends has less.
+        """
+        ending = [
+            Thread(target=each.shutdown, name="faregate-otel", daemon=True)
+            for each in (self._traces, self._meters)
+        ]
+        for thread in ending:
+            thread.start()
+        deadline = monotonic() + timeout
+        for thread in ending:
+            thread.join(max(deadline - monotonic(), 0))
 
 
 class _Instruments:
     def __init__(self, meters: MeterProvider) -> None:
-        self._meter = meters.get_meter(_NAME, __version__)
+        self._meter = meters.get_meter(_NAME, running_version())
         self._tokens = self._meter.create_histogram(
             "gen_ai.client.token.usage",
             "{token}",
@@ -175,7 +192,7 @@ def start(
 
 
 def _resource(service_name: str) -> Resource:
-    found = Resource.create({"service.version": __version__})
+    found = Resource.create({"service.version": running_version()})
     name = str(found.attributes.get("service.name", ""))
     if service_name or not name or name.startswith("unknown_service"):
         return found.merge(Resource({"service.name": service_name or _NAME}))
