@@ -39,7 +39,7 @@ def find_key(configured: str, environ: Mapping[str, str], directory: Path) -> tu
         kept = path.read_text("utf-8").strip()
         if kept:
             return kept, False
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
         raise ConfigError(f"the kept master key {path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,138 @@
+"""The captured stream through the gateway's tap, however it is cut."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faregate.gateway.outlet import Outlet
+from faregate.gateway.tap import DONE_EVENT, StreamError, Tap
+from faregate.wire.openai_chat import WireError
+from tests.gateway.settings import snapshot
+
+CAPTURED = (
+    Path(__file__).parent.parent / "fixtures" / "azure-model-router-stream.sse"
+).read_bytes()
+COST = {"cost": 0.00003405, "cost_details": {"total": "0.00003405"}}
+
+
+def outlet(**entry: Any) -> Outlet:
+    found = snapshot(entry)
+    return found.outlet(found.settings.models["router"][0])
+
+
+ROUTER = outlet()
+
+
+def run(*pieces: bytes, asked: bool = True) -> tuple[bytes, Tap]:
+    tap = Tap(ROUTER, usage_asked=asked)
+    out = b"".join(tap.feed(piece) for piece in pieces) + tap.finish()
+    return out + tap.last(COST, {}), tap
+
+
+def payloads(out: bytes) -> list[dict[str, Any]]:
+    events = out.split(b"\n\n")
+    assert events[-2:] == [b"data: [DONE]", b""]
+    return [msgspec.json.decode(event.removeprefix(b"data: ")) for event in events[:-2]]
+
+
+def test_chunks_pass_untouched_but_for_the_models_name() -> None:
+    out, tap = run(CAPTURED)
+    theirs = [
+        msgspec.json.decode(event.removeprefix(b"data: "))
+        for event in CAPTURED.split(b"\n\n")
+        if event and b"[DONE]" not in event
+    ]
+    ours = payloads(out)
+    assert len(ours) == len(theirs)
+    for mine, original in zip(ours, theirs, strict=True):
+        if original["model"]:
+            assert mine["model"] == f"azure_ai/{original['model']}"
+        for name in original.keys() - {"model", "usage"}:
+            assert mine[name] == original[name]
+    assert ours[-1]["usage"] == theirs[-1]["usage"] | COST
+    assert (tap.ended, tap.complete, tap.reading.model) == (True, True, "gpt-5-nano-2025-08-07")
+
+
+def test_the_stream_cut_at_every_byte_gives_the_same() -> None:
+    whole, _ = run(CAPTURED)
+    for cut in range(1, len(CAPTURED)):
+        assert run(CAPTURED[:cut], CAPTURED[cut:])[0] == whole
+
+
+@given(st.lists(st.integers(0, len(CAPTURED)), max_size=30))
+def test_the_stream_cut_anywhere_gives_the_same(cuts: list[int]) -> None:
+    at = [0, *sorted(cuts), len(CAPTURED)]
+    pieces = [CAPTURED[a:b] for a, b in itertools.pairwise(at)]
+    assert run(*pieces)[0] == run(CAPTURED)[0]
+
+
+def test_usage_that_was_not_asked_for_is_hidden_and_still_read() -> None:
+    out, tap = run(CAPTURED, asked=False)
+    chunks = payloads(out)
+    assert all(not chunk.get("usage") for chunk in chunks)
+    assert all(chunk["choices"] or "prompt_filter_results" in chunk for chunk in chunks)
+    usage = tap.reading.usage()
+    assert usage is not None
+    assert (usage.prompt, usage.completion, usage.reasoning) == (15, 78, 64)
+
+
+def test_a_model_named_inside_another_member_is_left_alone() -> None:
+    first = b'{"choices":[{"delta":{}}],"model":"m"}'
+    nested = b'{"trace":{"model":"m"},"choices":[{"delta":{}}],"model":"m"}'
+    text = b'{"choices":[{"delta":{"content":"\\"model\\":\\"m\\""}}],"model":"m"}'
+    tap = Tap(ROUTER, usage_asked=False)
+    out = tap.feed(b"".join(b"data: %s\n\n" % each for each in (first, nested, text)))
+    chunks = [msgspec.json.decode(event[6:]) for event in out.split(b"\n\n")[:-1]]
+    assert [chunk["model"] for chunk in chunks] == ["azure_ai/m"] * 3
+    assert chunks[1]["trace"] == {"model": "m"}
+    assert chunks[2]["choices"][0]["delta"]["content"] == '"model":"m"'
+
+
+def test_no_usage_from_the_provider_still_gives_a_usage_chunk() -> None:
+    tap = Tap(ROUTER, usage_asked=True)
+    out = tap.feed(b'data: {"choices":[{"delta":{},"finish_reason":"stop"}],"model":"m"}\n\n')
+    out += tap.last({"prompt_tokens": 1} | COST, {})
+    last = payloads(out)[-1]
+    assert (last["choices"], last["usage"]["prompt_tokens"]) == ([], 1)
+    assert last["model"] == "azure_ai/m"
+
+
+def test_usage_on_every_chunk_is_priced_on_the_last_one_only() -> None:
+    chunk = b'data: {"choices":[{"delta":{}}],"model":"m","usage":{"prompt_tokens":%d}}\n\n'
+    tap = Tap(ROUTER, usage_asked=True)
+    out = tap.feed(chunk % 1 + chunk % 2) + tap.feed(b"data: [DONE]\n\n") + tap.last(COST, {})
+    chunks = payloads(out)
+    assert ["cost" in each["usage"] for each in chunks] == [False, True]
+    assert chunks[-1]["usage"]["prompt_tokens"] == 2
+
+
+def test_an_error_event_is_an_error() -> None:
+    tap = Tap(ROUTER, usage_asked=False)
+    with pytest.raises(StreamError) as caught:
+        tap.feed(b'data: {"error":{"code":"429","message":"Too many requests"}}\n\n')
+    assert caught.value.facts.status == 429
+
+
+@pytest.mark.parametrize("data", [b"data: <html>\n\n", b"data: [1]\n\n", b"data: {\n\n"])
+def test_an_event_that_is_no_object_is_an_error(data: bytes) -> None:
+    with pytest.raises(WireError):
+        Tap(ROUTER, usage_asked=False).feed(data)
+
+
+def test_text_is_kept_for_counting_when_usage_never_comes() -> None:
+    tap = Tap(ROUTER, usage_asked=False)
+    cut = CAPTURED.index(b'"content":"."')
+    tap.feed(CAPTURED[: CAPTURED.index(b"data: ", cut - 400)])
+    assert tap.reading.usage() is None
+    assert "Capital of" in "".join(tap.read_kept().text)
+
+
+def test_nothing_after_done_goes_out() -> None:
+    out, _ = run(CAPTURED + b'data: {"choices":[],"model":"late"}\n\n')
+    assert out.endswith(DONE_EVENT)
+    assert b"late" not in out
