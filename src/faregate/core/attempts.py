@@ -1,6 +1,6 @@
 """The attempts of one request: which deployment next, after how long a wait, or stop.
 
-The rules, which tests/core/test_attempts.py proves:
+The rules, which tests/core/test_routing_attempts.py proves:
 
 - A model gets ``num_retries`` further attempts. Another deployment that was not tried yet comes
   before the same one again, and at once; the same one comes after a backoff that doubles from half

@@ -27,6 +27,7 @@ _PER_HEADER = 4
 """Colon, space and line end: what a header costs besides name and value."""
 
 _ONLY_CHUNKED = "The only transfer coding is chunked, and only over HTTP/1.1."
+_AMBIGUOUS = "Content-Length and Transfer-Encoding exclude each other."
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -75,7 +76,7 @@ def check_headers(headers: Headers, version: str) -> tuple[int, bool]:
     if hosts != 1 and (hosts or version == "1.1"):
         raise bad_request("invalid_host", "A request has exactly one Host header.")
     if coded and length >= 0:
-        raise bad_request("ambiguous_body", "Content-Length and Transfer-Encoding exclude.")
+        raise bad_request("ambiguous_body", _AMBIGUOUS)
     return CHUNKED if coded else max(length, 0), expects
 
 

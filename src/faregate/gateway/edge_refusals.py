@@ -91,12 +91,12 @@ def too_large(limit: int) -> Refusal:
 
 def of_parser(error: HttpParserError) -> Refusal:
     """What the parser choked on, in our words: its own may quote the request."""
-    reason = str(error)
+    reason = str(error).lower()
     if isinstance(error, HttpParserInvalidMethodError):
         return Refusal(400, "invalid_request", "This is not an HTTP/1.1 request.")
     if isinstance(error, HttpParserInvalidURLError):
         return Refusal(400, "invalid_url", "The URL has characters that a URL cannot have.")
-    if "HTTP version" in reason or "PRI" in reason:
+    if "http version" in reason or "pri/" in reason:
         return NO_VERSION
     for words, code, message in _REASONS:
         if words in reason:
@@ -105,9 +105,13 @@ def of_parser(error: HttpParserError) -> Refusal:
 
 
 _REASONS = (
-    ("can't be present with", "ambiguous_body", "Content-Length and Transfer-Encoding exclude."),
-    ("Content-Length", "invalid_content_length", "Content-Length must be one decimal number."),
-    ("Transfer-Encoding", "invalid_transfer_encoding", "The only transfer coding is chunked."),
+    (
+        "can't be present with",
+        "ambiguous_body",
+        "Content-Length and Transfer-Encoding exclude each other.",
+    ),
+    ("content-length", "invalid_content_length", "Content-Length must be one decimal number."),
+    ("transfer-encoding", "invalid_transfer_encoding", "The only transfer coding is chunked."),
     ("chunk", "invalid_chunk", "The chunked body is malformed."),
     ("header", "invalid_header", "A header is malformed."),
 )

@@ -58,7 +58,7 @@ class Outlet:
         self._transport_options = _transport_options(entry)
 
     def transport(self) -> Transport:
-        """The connections for this deployment's TLS; a gateway has one loop, and so one of these."""
+        """The connections for this deployment's TLS. A gateway has one loop, so one is enough."""
         found = self._transport
         if found is None:
             found = self._transport = shared(**self._transport_options)
