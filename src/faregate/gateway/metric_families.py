@@ -107,6 +107,12 @@ class Families:
     """All of them, empty. Attributes are in the order they are written out."""
 
     def __init__(self) -> None:
+        self._calls()
+        self._deployments()
+        self._money()
+        self._durations()
+
+    def _calls(self) -> None:
         self.requests = Counts(
             "faregate_requests_total",
             "Admitted calls that ended, by status class of the answer and by outcome.",
@@ -120,6 +126,8 @@ class Families:
         self.in_flight = Counts(
             "faregate_in_flight_requests", "Admitted calls that have not ended.", kind="gauge"
         )
+
+    def _deployments(self) -> None:
         self.attempts = Counts(
             "faregate_attempts_total",
             "Calls to a deployment, by error code; a success has error none.",
@@ -136,6 +144,8 @@ class Families:
             ("deployment",),
             kind="gauge",
         )
+
+    def _money(self) -> None:
         self.tokens = Counts(
             "faregate_tokens_total",
             "Tokens of billed attempts by disjoint unit; the units add up to all tokens.",
@@ -168,6 +178,8 @@ class Families:
             "Billed attempts whose served model has no price in force: their cost is not in spend.",
             ("deployment", "served_model"),
         )
+
+    def _durations(self) -> None:
         self.overhead = Histogram(
             "faregate_overhead_seconds",
             "Our own part of a call before its first byte goes to the client.",
