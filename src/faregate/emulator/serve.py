@@ -1,6 +1,7 @@
 """Serving an emulator with uvicorn: in a thread for tests, or until interrupted."""
 
 import asyncio
+import signal
 import socket
 import sys
 import threading
@@ -156,7 +157,10 @@ def serve(
     port: int,
     on_listening: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until interrupted (SIGINT, SIGTERM). Raises OSError when the port is taken."""
+    """Serve until interrupted (SIGINT, SIGTERM). Raises OSError when the port is taken.
+
+    For a process's main thread: it takes SIGTERM over.
+    """
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
@@ -166,6 +170,8 @@ def serve(
         server.on_listening = lambda: on_listening(f"http://{shown}:{bound}")
         await server.serve(sockets=[listener])
 
+    # uvicorn raises the signal that stopped it once more, which would end the process by it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     runner = asyncio.Runner(loop_factory=_loop_factory())
     with listener, runner, suppress(KeyboardInterrupt):
         runner.run(main())
