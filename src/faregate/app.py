@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from faregate import __version__
-from faregate.errors import APIError, NotFoundError
+from faregate.errors import APIError, NotFoundError, RateLimitError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
 from faregate.gateway.metrics import CONTENT_TYPE, Metrics
@@ -61,6 +61,7 @@ class App:
         self.metrics = metrics
         self.records = Records()
         self.ready = True
+        self.in_flight = 0
         self._sinks: tuple[Sink, ...] = (self.records.add, metrics.record, *sinks)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -87,6 +88,7 @@ class App:
 
     def record(self, row: Row) -> None:
         """A finished call, to everything that keeps or counts calls."""
+        self.in_flight -= 1
         self.metrics.finished()
         for sink in self._sinks:
             sink(row)
@@ -106,7 +108,19 @@ class App:
             raise _no_route(exchange)
 
     async def _call(self, exchange: Exchange, operation: str, model: str) -> None:
-        await relay(exchange, self.snapshot, operation, self.record, model, self.metrics.admitted)
+        await relay(exchange, self.snapshot, operation, self.record, model, self._admitted)
+
+    def _admitted(self) -> None:
+        """Count a call in. Raises :class:`RateLimitError` when the process serves enough."""
+        most = self.snapshot.settings.general.global_max_parallel_requests
+        if most is not None and self.in_flight >= most:
+            raise RateLimitError(
+                f"{most} requests are being served, the most this process takes at once",
+                code="too_many_requests",
+                retry_after=1.0,
+            )
+        self.in_flight += 1
+        self.metrics.admitted()
 
     async def _read(self, exchange: Exchange) -> None:
         path, snapshot = exchange.path.rstrip("/"), self.snapshot

@@ -55,7 +55,8 @@ class APIError(FaregateError):
     status_code: int = 500
     default_code: ClassVar[str] = "api_error"
     default_type: ClassVar[str] = "api_error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
+    """Whether the same call may succeed a moment later."""
 
     def __init__(
         self,

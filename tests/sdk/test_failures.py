@@ -115,6 +115,16 @@ def test_a_throttled_call_is_tried_again_after_the_delay_asked_for(
     assert faregate.completion(**own | {"num_retries": 2}).receipt is not None
 
 
+def test_a_502_of_the_provider_is_tried_again_and_a_page_is_not(
+    own: dict[str, Any], post: Post
+) -> None:
+    post("faults", fault="502")
+    assert faregate.completion(**own | {"num_retries": 1}).receipt is not None
+    post("faults", fault="html-200")
+    with pytest.raises(faregate.BadGatewayError):
+        faregate.completion(**own | {"num_retries": 3})
+
+
 def test_a_throttle_inside_a_stream_is_tried_again(own: dict[str, Any], post: Post) -> None:
     post("faults", fault="throttle-in-stream")
     stream = faregate.completion(**own | {"num_retries": 1}, stream=True)
@@ -212,6 +222,8 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"input_cost_per_token": 1e-15}, "whole number of pico-dollars"),
     ({"routing_config": {"mode": "best"}}, "mode"),
     ({"api_key": "line\nbreak"}, "line break"),
+    ({"scope": "nowhere"}, "data_zone_us"),
+    ({"ssl_verify": "/not/there.pem"}, "no file"),
     ({"extra_headers": ["x"]}, "extra_headers"),
     ({"mock_response": "x"}, "faregate emulate"),
 ]

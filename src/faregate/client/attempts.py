@@ -57,7 +57,7 @@ async def attempt(call: Call, once: "Attempt[Made]") -> Made:
 
 
 def _may_retry(error: APIError) -> bool:
-    return type(error).retryable and not isinstance(error, Timeout | BadGatewayError)
+    return error.retryable and not isinstance(error, Timeout)
 
 
 def _wait(error: APIError, tried: int) -> float:
@@ -88,7 +88,7 @@ def broken(call: Call, error: upstream.TransportError) -> APIError:
     if isinstance(error, upstream.TransportTimeout):
         return Timeout(f"{where}: {error}", call.provider.name, call.model)
     if isinstance(error, upstream.BodyTooLarge | upstream.ProtocolError | upstream.DecodeError):
-        return BadGatewayError(f"{where}: {error}", call.provider.name, call.model)
+        return _unusable(f"{where}: {error}", call, {})
     return APIConnectionError(f"{where}: {error}", call.provider.name, call.model)
 
 
@@ -107,13 +107,19 @@ def stream_error(
 
 def no_answer(call: Call, what: str, headers: Mapping[str, str]) -> BadGatewayError:
     """A 200 that is no answer (HTML, broken JSON)."""
-    return BadGatewayError(
+    return _unusable(
         f"{call.provider.name} deployment {call.deployment.id!r} answered 200 with {what};"
         " is api_base right, and does a proxy or login page stand in between?",
-        call.provider.name,
-        call.model,
-        headers=headers,
+        call,
+        headers,
     )
+
+
+def _unusable(message: str, call: Call, headers: Mapping[str, str]) -> BadGatewayError:
+    """An answer that is none. It is not asked for again: the provider may have billed it."""
+    error = BadGatewayError(message, call.provider.name, call.model, headers=headers)
+    error.retryable = False
+    return error
 
 
 async def send(

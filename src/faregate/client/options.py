@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from faregate.core.pricebook import SCOPES, is_scope
 from faregate.errors import ConfigError
 from faregate.money import MoneyError, parse_price
 from faregate.types import OwnPrices, Unit
@@ -91,7 +93,7 @@ def split(arguments: dict[str, Any], *, stream: bool) -> tuple[Options, dict[str
         api_version=_text("api_version", take("api_version", None) or default("api_version")),
         provider=take("custom_llm_provider", None) or "",
         route=take("route", None) or "",
-        scope=take("scope", None) or "global",
+        scope=_scope(take("scope", None)),
         base_model=take("base_model", None) or "",
         discount_bp=_discount(take("discount", None)),
         own_prices=_own_prices(arguments),
@@ -214,6 +216,14 @@ def _router_fee(value: object) -> int | None:
         raise ConfigError(f"router_fee (USD for 1M input tokens): {error}") from None
 
 
+def _scope(value: object) -> str:
+    if value is None:
+        return "global"
+    if not isinstance(value, str) or not is_scope(value):
+        raise ConfigError(f"scope {value!r} is unknown; it is one of {', '.join(SCOPES)}")
+    return value
+
+
 def _discount(value: object) -> int:
     """A fraction such as 0.1 (10 %) as basis points."""
     if value is None:
@@ -283,5 +293,7 @@ def _tls(verify: object) -> TlsOptions | None:
     if verify is False:
         return TlsOptions(verify=False)
     if isinstance(verify, str) and verify:
+        if not Path(verify).is_file():
+            raise ConfigError(f"ssl_verify names {verify!r}, which is no file")
         return TlsOptions(ca_file=verify)
     raise ConfigError("ssl_verify must be a boolean or the path of a CA file")

@@ -21,6 +21,25 @@ Vendor = Callable[[str, str], Iterable[Price]]
 ROUTER_FEE_MODEL = "model-router"
 """The model name under which a provider's routing fee is kept."""
 
+SCOPES = (
+    "global",
+    "data_zone_us",
+    "data_zone_eu",
+    "data_zone_apac",
+    "regional",
+    "gov_global",
+    "gov_data_zone",
+    "gov_regional",
+)
+"""Where a deployment is billed. A region can follow: ``regional:swedencentral``."""
+
+
+def is_scope(name: str) -> bool:
+    """Whether a scope can be priced at all, with or without a region."""
+    family, _, region = name.partition(":")
+    return family in SCOPES and (not region or region.isalnum()) and not name.endswith(":")
+
+
 _MEMORY = 4096
 """How many spellings of (provider, model, scope, tier) are remembered; a bound, not a tuning."""
 

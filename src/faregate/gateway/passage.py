@@ -1,5 +1,6 @@
 """One call through the gateway: every fact of it, in one place, from admission to the row."""
 
+import functools
 import math
 import random
 import time
@@ -26,7 +27,7 @@ _PASSED_ON = "x-ratelimit-"
 class Asked:
     """What a request asks for: its body opened at the top, and the few facts that steer it."""
 
-    __slots__ = ("end_user", "members", "model", "receipt", "stream", "usage")
+    __slots__ = ("end_user", "members", "model", "receipt", "stream", "tokens", "usage")
 
     def __init__(self, members: dict[str, Raw], model: str, *, chat: bool) -> None:
         """Raises :class:`BadRequestError` naming the field that is wrong."""
@@ -41,6 +42,8 @@ class Asked:
         if self.stream:
             # Asked for always: an interrupted stream may lose it, and without it nothing is exact.
             members["stream_options"] = splice.raw({**(options or {}), "include_usage": True})
+        self.tokens = 0
+        """About how many tokens it sends."""
         self.end_user = ""
         if "user" in members:
             user = splice.value_of(members, "user")
@@ -272,6 +275,7 @@ class Passage:
         )
 
 
+@functools.lru_cache(maxsize=1024)
 def _header(text: str) -> bytes:
     """Text from outside as a header's value: one line of printable ASCII, bounded."""
     if text.isascii() and text.isprintable() and len(text) <= 256:

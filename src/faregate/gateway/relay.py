@@ -23,6 +23,8 @@ from faregate.gateway.whole import send_whole
 from faregate.types import ErrorFacts, Row
 from faregate.wire import openai_chat, splice
 
+_BYTES_A_TOKEN = 4  # what a request counts against tpm limits until its usage is known
+
 MOST_DROPPED = 8
 """Parameters one attempt may leave out, one after the other, because a provider refuses them."""
 
@@ -43,10 +45,10 @@ async def relay(
     key = snapshot.identify(client_key(exchange))
     body = await exchange.read(snapshot.settings.general.limits.max_body_bytes)
     asked = peek(snapshot, body, model, operation)
-    attempts = plan(snapshot, asked)
+    attempts = plan(snapshot, exchange, asked)
     passage = Passage(exchange, snapshot, operation, key, asked, attempts)
     admit(passage)
-    admitted()
+    admitted()  # may refuse, too: the process has a limit of its own
     with Watch(passage) as watch:
         try:
             await send(passage)
@@ -78,16 +80,39 @@ def peek(snapshot: Snapshot, body: bytes, model: str, operation: str) -> Asked:
     try:
         members = splice.open_object(body)
         splice.check_depth(body, snapshot.settings.general.limits.max_json_depth)
-        return Asked(members, model, chat=operation == "chat/completions")
+        asked = Asked(members, model, chat=operation == "chat/completions")
     except openai_chat.WireError as error:
         raise failures.bad_request(str(error)) from None
+    asked.tokens = len(body) // _BYTES_A_TOKEN
+    return asked
 
 
-def plan(snapshot: Snapshot, asked: Asked) -> Attempts[ModelDeployment]:
+def plan(snapshot: Snapshot, exchange: Exchange, asked: Asked) -> Attempts[ModelDeployment]:
     """The deployments of the model, in order. Raises :class:`NotFoundError` listing the names."""
     snapshot.check_known(asked.model)
-    deadline = time.monotonic() + snapshot.settings.routing.timeout
-    return snapshot.router.attempts(asked.model, deadline=deadline)
+    routing = snapshot.settings.routing
+    tags: list[str] = []
+    if routing.enable_tag_filtering:
+        said = exchange.header(b"x-faregate-tags") or exchange.header(b"x-litellm-tags")
+        tags = [tag.strip() for tag in said.split(",") if tag.strip()]
+    return snapshot.router.attempts(
+        asked.model,
+        deadline=time.monotonic() + patience(exchange, asked, routing.timeout),
+        tokens=asked.tokens,
+        tags=tags,
+    )
+
+
+def patience(exchange: Exchange, asked: Asked, most: float) -> float:
+    """Seconds this call may take: ours at most, less where the client says it waits less."""
+    said = exchange.header(b"x-faregate-timeout")
+    if not said and not asked.stream:
+        said = exchange.header(b"x-stainless-read-timeout")  # OpenAI's clients send their own
+    try:
+        stated = float(said) if said else most
+    except ValueError:
+        return most
+    return min(stated, most) if stated > 0 else most
 
 
 def admit(passage: Passage) -> None:
