@@ -78,6 +78,12 @@ class Outlet:
                 body[name] = splice.raw(value)
         for name in entry.additional_drop_params:
             body.pop(name, None)
+        if not self.provider.asks_stream_usage:
+            body.pop("stream_options", None)  # its usage comes unasked, or not at all
+        if self.deployment.route != "model_router":
+            body.pop(
+                router_controls.FIELD, None
+            )  # a fallback that is no router knows nothing of it
         headers = self._headers
         passed = [name for name in FORWARDED if name in forwarded]
         if passed or self._token is not None:

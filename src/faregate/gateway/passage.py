@@ -154,7 +154,8 @@ class Passage:
     def cancelled(self) -> None:
         """The client left, or the server is stopping."""
         self.outcome = "cancelled"
-        self.status = self.status or 499
+        if self.first_byte is None or not self.asked.stream:
+            self.status = 499
 
     def left(self) -> float | None:
         """Seconds that remain of the request's own time."""

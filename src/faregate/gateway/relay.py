@@ -15,6 +15,7 @@ from faregate.core.routing import Attempts, Stop
 from faregate.errors import APIError, ConfigError
 from faregate.gateway import failures
 from faregate.gateway.asgi import Exchange, error_fields
+from faregate.gateway.counting import count
 from faregate.gateway.hangup import Watch
 from faregate.gateway.passage import Asked, Passage
 from faregate.gateway.snapshot import Snapshot
@@ -56,6 +57,7 @@ async def relay(
             await fail(passage, error)
         except asyncio.CancelledError:
             passage.cancelled()
+            await asyncio.shield(estimate(passage))
             if not watch.ended_it:
                 raise
         finally:
@@ -127,6 +129,8 @@ async def send(passage: Passage) -> None:
         step = passage.attempts.next(error, time.monotonic(), random.random)
         if isinstance(step, Stop):
             raise failures.stopped(step, passage.outlet, passage.asked.model)
+        if error is not None and passage.exchange.client.gone and passage.outlet is not None:
+            raise failures.exception(error, passage.outlet, passage.asked.model)
         if step.wait > 0:
             await asyncio.sleep(step.wait)
         if step.why in ("other", "fallback"):
@@ -142,6 +146,14 @@ async def send(passage: Passage) -> None:
             raise failures.bad_request(str(wrong)) from None
         if error is None:
             return
+
+
+async def estimate(passage: Passage) -> None:
+    """The charge of a call that was cut off while a deployment was at work on it."""
+    if passage.outlet is not None and not passage.charges:
+        reading = openai_chat.Reading()
+        usage = await count(passage.asked.members, reading)
+        passage.charge(passage.outlet, reading, usage)
 
 
 async def fail(passage: Passage, error: APIError) -> None:

@@ -69,3 +69,5 @@ async def _reply(passage: Passage, outlet: Outlet, answer: Answer, members: spli
     headers = [JSON, *passage.headers(reading.model, answer.headers)]
     passage.first_byte = time.perf_counter()
     await passage.exchange.reply(200, headers, splice.close_object(members))
+    if passage.exchange.client.gone:
+        passage.cancelled()  # read to its end for the true usage, and nobody there to have it
