@@ -146,7 +146,8 @@ def _target(name: str, params: Found, reader: Reader) -> Target | None:
             names=providers.names,
         )
     except ConfigError as error:
-        reader.note(place, f"{params.path}.model", str(error))
+        name = "custom_llm_provider" if "custom_llm_provider" in params.values else "model"
+        reader.note(params.entries[name], f"{params.path}.{name}", str(error))
         return None
 
 

@@ -58,7 +58,7 @@ def load(
     settings = Settings(
         models=models,
         wildcards=wildcards,
-        routing=routing_of(found, reader),
+        routing=routing_of(found, _stated(nodes), reader),
         general=general,
         redis=redis_of(found),
         files=gathered.files,

@@ -12,7 +12,8 @@ from faregate.config.keys import Key, Keys
 
 Schema: TypeAlias = dict[str, Any]
 
-REFERENCE: Schema = {"type": "string", "pattern": r"^os\.environ/[A-Za-z_][A-Za-z0-9_]*$"}
+VARIABLE: Schema = {"type": "string", "pattern": r"^os\.environ/[A-Za-z_][A-Za-z0-9_]*$"}
+REFERENCE: Schema = {"$ref": "#/$defs/variable"}
 
 
 def schema() -> Schema:
@@ -54,6 +55,7 @@ def schema() -> Schema:
         "additionalProperties": False,
         "properties": top,
         "$defs": {
+            "variable": VARIABLE,
             "params": params,
             "model_info": info,
             "settings": _object(keys.SETTINGS, foreign.SETTINGS),
@@ -88,7 +90,11 @@ def _object(table: Keys, others: Advice, kind: type[Struct] | None = None) -> Sc
 
 def _property(key: Key, default: object) -> Schema:
     made = dict(key.kind.schema)
-    if "type" in made and "string" not in made["type"]:
+    stated = made.get("type", [])
+    types = [stated] if isinstance(stated, str) else list(stated)
+    if "string" in types:
+        made["type"] = [*types, "null"]
+    elif made:
         made = {"anyOf": [made, REFERENCE, {"type": "null"}]}
     doc = f"{key.doc} {_capital(key.kind.form)}."
     if key.same_as:

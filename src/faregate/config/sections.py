@@ -104,15 +104,18 @@ def _node(found: Found, name: str) -> Any:
     return entry.node if entry is not None else None
 
 
-def routing_of(found: Sections, reader: Reader) -> Routing:
-    """``router_settings``, and what ``litellm_settings`` states of the same."""
+def routing_of(found: Sections, models: frozenset[str], reader: Reader) -> Routing:
+    """``router_settings``, and what ``litellm_settings`` states of the same.
+
+    ``models`` are the names of models, at which aliases end.
+    """
     values: dict[str, Any] = found.settings.chosen(_PLAIN_ROUTING) | found.router.chosen(
         _PLAIN_ROUTING
     )
     if "timeout" not in values and "request_timeout" in found.settings.values:
         values["timeout"] = found.settings.get("request_timeout")
     default: Sequence[Placed] = found.routing("default_fallbacks").get("default_fallbacks", ())
-    aliases, hidden = _aliases(found.routing("model_group_alias"), reader)
+    aliases, hidden = _aliases(found.routing("model_group_alias"), models, reader)
     values |= {name: _lists(found.routing(name), name, reader) for name in LISTS}
     return Routing(
         **values,
@@ -132,12 +135,16 @@ def _lists(found: Found, name: str, reader: Reader) -> FallbackLists:
     return lists
 
 
-def _aliases(found: Found, reader: Reader) -> tuple[dict[str, str], frozenset[str]]:
+def _aliases(
+    found: Found, models: frozenset[str], reader: Reader
+) -> tuple[dict[str, str], frozenset[str]]:
     """Aliases with the names they end at, and those that are hidden."""
     stated = found.get("model_group_alias", ())
-    targets = {alias.name: target.name for alias, target, _ in stated}
+    targets = {each.name: target.name for each, target, _ in stated if each.name not in models}
     ends: dict[str, str] = {}
     for alias, target, _ in stated:
+        if alias.name in models:
+            continue  # never asked for, as a check says
         end, seen = target.name, {alias.name}
         while end in targets and end not in seen:
             seen.add(end)
