@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
-from urllib.parse import unquote
 
 from faregate import __version__
 from faregate.errors import APIError, NotFoundError, RateLimitError
@@ -39,6 +38,9 @@ OPERATIONS = {
 
 DEPLOYMENTS = ("/openai/deployments/", "/engines/")
 """POST {prefix}{model}/{operation}: Azure's clients name the model in the path."""
+
+MODELS = ("/v1/models/", "/models/", "/openai/v1/models/")
+"""GET {prefix}{id}: a model's name may have slashes of its own."""
 
 READABLE = (
     "/v1/models",
@@ -126,8 +128,8 @@ class App:
         path, snapshot = exchange.path.rstrip("/"), self.snapshot
         if path in ("/v1/models", "/models", "/openai/v1/models"):
             await public.models(exchange, snapshot)
-        elif path.startswith("/v1/models/"):
-            await public.model(exchange, snapshot, unquote(path.removeprefix("/v1/models/")))
+        elif path.startswith(MODELS):
+            await public.model(exchange, snapshot, path.partition("models/")[2])
         elif path.startswith("/v1/receipts/"):
             call_id = path.removeprefix("/v1/receipts/")
             await public.receipt(exchange, snapshot, self.records, call_id)
@@ -188,10 +190,11 @@ class App:
 def _named_in_path(path: str) -> tuple[str, str]:
     """(operation, model) of ``/openai/deployments/{model}/{operation}``."""
     for prefix in DEPLOYMENTS:
-        if path.startswith(prefix):
-            model, _, operation = path.removeprefix(prefix).partition("/")
-            if operation in (CHAT, EMBEDDINGS) and model:
-                return operation, unquote(model)
+        for operation in (CHAT, EMBEDDINGS):
+            if path.startswith(prefix) and path.endswith(f"/{operation}"):
+                model = path.removeprefix(prefix).removesuffix(f"/{operation}")
+                if model:  # which may have slashes of its own
+                    return operation, model
     raise NotFoundError(f"no route POST {path[:200]}", code="not_found")
 
 
