@@ -33,6 +33,8 @@ async def send_stream(passage: Passage, outlet: Outlet) -> ErrorFacts | None:
         except failures.BREAKS as problem:
             error = failures.of_stream(problem)
             passage.tried(outlet, began, error, 200)
+            if tap.telling:  # something was generated, and is billed, before it failed
+                await _charge(passage, outlet, tap)
             return error
         passage.tried(outlet, began, None, 200)
         passage.answered()
