@@ -229,7 +229,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Bytes to the client; nothing once the connection is closing."""
-        if not self._transport.is_closing():
+        if data and not self._transport.is_closing():
             self._transport.write(data)
 
     def write_all(self, parts: list[bytes]) -> None:
@@ -241,7 +241,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         """The answer is out: close, go on with what waits, or be idle."""
         self.edge.requests += 1
         self._current = None
-        if not cycle.keep_alive and not (cycle.complete and self._waiting):
+        if not cycle.keep_alive or self.closing:
             self._close(linger=not cycle.complete or self._deaf or bool(self._ahead))
             return
         if self._waiting:
@@ -263,15 +263,9 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         """The application gave up on an answer: say so if nothing of it went out, and close."""
         if cycle.finished:
             return
-        said = refuse_late(cycle, refusal, self.edge.date_line)
+        self._say_instead(cycle, refusal)
         cycle.finished = True
         cycle.wake()
-        self._current = None
-        if said:
-            self.write(said)
-            self._close(linger=True)
-        else:
-            self.abort()
 
     def _refuse(self, refusal: Refusal) -> None:
         """No more is read from this connection. What was asked before is still answered."""
@@ -286,15 +280,19 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
             # An answer to what may have been smuggled would confuse whoever shares the connection.
             return
         if current is None:
-            said = refusal.render(self.edge.date_line)
-        else:
-            said = refuse_late(current, refusal, self.edge.date_line)
-            current.lose()
-            self._current = None
-            if current.task is None:
-                self.release(current)
-        if said:
-            self.write(said)
+            self.write(refusal.render(self.edge.date_line))
+            self._close(linger=True)
+            return
+        self._say_instead(current, refusal)
+        current.lose()
+        if current.task is None:
+            self.release(current)
+
+    def _say_instead(self, cycle: Cycle, refusal: Refusal) -> None:
+        """The refusal in place of the answer, or, once that has begun, a visible end of it."""
+        said = refuse_late(cycle, refusal, self.edge.date_line)
+        self.write(said)
+        if said or cycle.ends_visibly:
             self._close(linger=True)
         else:
             self.abort()
@@ -308,6 +306,8 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         self._deaf = True
         self._current = None
         self._ahead.clear()
+        while self._waiting:
+            self.release(self._waiting.pop())
         if self._transport.is_closing():
             return
         if linger and not self._eof and self._transport.can_write_eof():

@@ -245,22 +245,19 @@ class Cycle(ClientConnection):
         return b"connection: keep-alive\r\n" if self.old else b""
 
     def _send_body(self, body: bytes, more: bool) -> None:
+        if self._answer_length != _UNFRAMED and not self.is_head:
+            self._answer_length -= len(body)
+            if self._answer_length < 0 or (self._answer_length and not more):
+                raise RuntimeError("the answer's body is not as long as its content-length")
         out = [self._head] if self._head else []
         self._head = b""
-        if self.is_head:
-            pass
-        elif self._chunking:
+        if self._chunking:
             if body:
                 out += (b"%x\r\n" % len(body), body, b"\r\n")
             if not more:
                 out.append(b"0\r\n\r\n")
-        else:
-            if self._answer_length != _UNFRAMED:
-                self._answer_length -= len(body)
-                if self._answer_length < 0 or (self._answer_length and not more):
-                    raise RuntimeError("the answer's body is not as long as its content-length")
-            if body:
-                out.append(body)
+        elif body and not self.is_head:
+            out.append(body)
         if out:
             if len(body) <= _JOINED:
                 self.protocol.write(b"".join(out))
@@ -274,6 +271,11 @@ class Cycle(ClientConnection):
     def head_sent(self) -> bool:
         """Whether bytes of the answer have gone out, so that no other can take its place."""
         return self.started and not self._head
+
+    @property
+    def ends_visibly(self) -> bool:
+        """Whether a client can tell an answer cut off from a whole one by its framing."""
+        return self._chunking or self._answer_length != _UNFRAMED
 
 
 def refuse_late(cycle: Cycle, refusal: Refusal, date: bytes) -> bytes:

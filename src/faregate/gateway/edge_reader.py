@@ -17,7 +17,7 @@ from faregate.gateway.edge_checks import (
     split_target,
 )
 from faregate.gateway.edge_cycle import HIGH_WATER, Cycle
-from faregate.gateway.edge_refusals import Refused
+from faregate.gateway.edge_refusals import Refused, bad_request
 
 if TYPE_CHECKING:
     from faregate.gateway.edge import Edge
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FRAMING_ALLOWANCE = 16 * 1024
 _FRAMING_RATE = 16
 """A chunked body may spend this much on framing: enough for chunks of a single byte."""
+_BLANKS_ALLOWED = 16
+"""Old clients end a body with an empty line too many; a parser skips any number of them."""
 
 _ASGI = {"version": "3.0", "spec_version": "2.4"}
 
@@ -50,6 +52,7 @@ class RequestReader:
         self._in_head = False
         self._heads = 0
         self._head_bytes = 0
+        self._blank_bytes = 0
         self._head_deadline = 0.0
         self._url = b""
         self._headers: Headers = []
@@ -93,7 +96,11 @@ class RequestReader:
             raise _from_callback(error) from None
         except httptools.HttpParserError as error:
             raise Refused(edge_refusals.of_parser(error)) from None
-        if self._in_head:
+        if between and self._heads == heads:
+            self._blank_bytes += len(data)
+            if self._blank_bytes > _BLANKS_ALLOWED:
+                raise bad_request("invalid_request", "This is not an HTTP/1.1 request.")
+        elif self._in_head:
             if self._heads == heads:
                 self._head_bytes += len(data)
             elif between and self._heads == heads + 1:
@@ -130,7 +137,7 @@ class RequestReader:
         if self._reading is None:  # not the fresh parser of a request that offered an upgrade
             self._in_head = True
             self._heads += 1
-            self._head_bytes = 0
+            self._head_bytes = self._blank_bytes = 0
             self._url = b""
             self._headers = []
             self._head_deadline = self.loop.time() + self._limits.header_timeout
