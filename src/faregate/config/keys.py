@@ -90,9 +90,7 @@ PARAMS: Keys = {
         "How the deployment picks its model, where its name does not say it.",
         ours=True,
     ),
-    "scope": Key(
-        kinds.NAME, "Where its prices apply: `global`, `data_zone_us`, `regional` …", ours=True
-    ),
+    "scope": Key(kinds.SCOPE, "Where it is deployed, so which prices apply.", ours=True),
     "base_model": Key(kinds.TEXT, "The name its prices are looked up by.", ours=True),
     "discount": Key(kinds.DISCOUNT, "A discount on the model's list price.", ours=True),
     "router_fee": Key(kinds.FEE, "Another routing fee than the book's.", ours=True),

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from faregate.config.document import Items, Node, Scalar, Table, plain
 from faregate.config.secret import Secret
+from faregate.core.pricebook import SCOPES, is_scope
 from faregate.errors import ConfigError
 from faregate.money import MoneyError, parse_price, parse_usd
 from faregate.providers.auth import resolve_secret
@@ -15,7 +16,7 @@ from faregate.wire.router_controls import check_controls
 
 _REFERENCE = "os.environ/"
 _NUMBER = re.compile(r"[+-]?(\d[\d_]{0,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,2})?\Z")
-_WORD = re.compile(r"[\w.:/@*+-]{1,40}\Z")
+_WORD = re.compile(r"[\w.:/@*+-]{1,24}\Z")  # keys are longer
 _SIZE = re.compile(r"(\d{1,15})\s*(|b|kb|mb|gb|kib|mib|gib)\Z", re.IGNORECASE)
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _SIZES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
@@ -72,9 +73,9 @@ def _what(node: Node) -> str:
         return "nothing"
     if node.text.startswith(_REFERENCE):
         return f"what {node.text[:80]} holds"
-    if node.kind != "str" or (_WORD.match(node.text) and not node.text.lower().startswith("sk-")):
-        return repr(node.text[:40])
-    return "this text"
+    if _WORD.match(node.text) and not node.text.lower().startswith("sk-"):
+        return repr(node.text)
+    return "this text" if node.text else "an empty text"
 
 
 def _text(form: str = "a text", *, empty: bool = True) -> Kind:
@@ -312,6 +313,13 @@ def _span(node: Node, environ: Environ) -> float:
     return float(int(found[1]) * _SPANS[found[2].lower()])
 
 
+def _scope(node: Node, environ: Environ) -> str:
+    found = text_of(node, environ).lower()
+    if not is_scope(found):
+        raise Wrong(node, f"must be {_SCOPE_FORM}, not {_what(node)}")
+    return found
+
+
 def _verify(node: Node, environ: Environ) -> bool | str:
     """True, False, or the path of a CA file."""
     if isinstance(node, Scalar) and node.kind == "bool":
@@ -320,10 +328,12 @@ def _verify(node: Node, environ: Environ) -> bool | str:
     return {"true": True, "false": False}.get(found.lower(), found)
 
 
+_SCOPE_FORM = f"one of {', '.join(SCOPES)}, with a region where one matters (regional:eastus2)"
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 
 TEXT = _text()
 NAME = _text("a name", empty=False)
+SCOPE = Kind(_SCOPE_FORM, {"type": "string"}, _scope)
 SECRET = Kind("a secret, best as os.environ/NAME", {"type": "string"}, _secret)
 FLAG = Kind("true or false", {"type": "boolean"}, _flag)
 SECONDS = number(0.001, 31_536_000, "a positive number of seconds")

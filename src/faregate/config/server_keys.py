@@ -31,9 +31,7 @@ GENERAL: Keys = {
     "max_parallel_requests": Key(
         kinds.LIMIT, "Requests at once, for deployments that state no limit."
     ),
-    "global_max_parallel_requests": Key(
-        kinds.LIMIT, "Requests at once, all together.", status="later"
-    ),
+    "global_max_parallel_requests": Key(kinds.LIMIT, "Requests at once, in one process."),
     "compat_headers": Key(
         kinds.choice("litellm", also={"none": "", "false": ""}),
         "Answers carry `x-litellm-…` headers as well.",

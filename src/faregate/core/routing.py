@@ -112,7 +112,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 class _Group(Generic[D]):
     """The deployments of one model with their conditions; built once, read for every request."""
 
-    __slots__ = ("conditions", "everyone", "facts", "levels", "members", "retries")
+    __slots__ = ("conditions", "everyone", "facts", "levels", "members", "retries", "sole")
 
     def __init__(
         self,
@@ -125,6 +125,10 @@ class _Group(Generic[D]):
         self.everyone = tuple(range(len(members)))
         self.levels = tuple(sorted({member.order for member in members}))
         self.retries = tuple(member.max_retries for member in members)
+        self.sole: Members[D] | None = None
+        """The plan of a model whose one deployment has no limit; there is nothing to decide."""
+        if len(members) == 1 and conditions[0].limits is None:
+            self.sole = Members((0,), members, conditions, self.retries)
         self.facts = Facts(
             conditions, _weights(members), lambda index: price_of(members[index].deployment)
         )
@@ -206,6 +210,8 @@ class Router(Generic[D]):
             among = self._tagged(group, tags)
             if not among:
                 return Limited(0.0, f"no deployment of {name!r} has the tags asked for")
+        elif group.sole is not None:
+            return group.sole
         order = self._ordered(group, among, now, roll, tokens)
         if isinstance(order, Limited):
             return order
