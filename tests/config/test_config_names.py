@@ -43,6 +43,7 @@ def test_one_deployment_for_every_name() -> None:
     settings = loaded("model_list: [{model_name: '*', params: {model: openai/x, api_key: k}}]")
     (found,) = settings.find("whatever")
     assert found.deployment.upstream_model == "x"
+    assert found is settings.find("other")[0]
 
 
 ALIASED = """

@@ -275,6 +275,8 @@ def _match(pattern: str, model: str) -> str | None:
 
 def _filled(entry: ModelDeployment, matched: str) -> ModelDeployment:
     """The entry with the client's part of the name in its model string, read like any other."""
+    if "*" not in entry.model:
+        return entry
     deployment = entry.deployment
     target = parse_model(
         entry.model.replace("*", matched),
