@@ -13,7 +13,7 @@ from faregate import errors, types
 from faregate.client import attempts, options
 from faregate.core.receipt_text import cost_fields
 from faregate.emulator.serve import running_emulator
-from faregate.errors import APIError, BadGatewayError, FaregateError, Timeout
+from faregate.errors import APIError, FaregateError, Timeout
 from tests.house import cli_reference, samples
 from tests.house.samples import ROOT
 
@@ -142,7 +142,7 @@ def test_exceptions_are_documented_and_public(kind: type[FaregateError]) -> None
     assert (status, code.strip("`")) == (str(kind.status_code), kind.default_code)
     assert retryable == ("yes" if kind.retryable else "no")
     assert again.startswith("yes") is attempts._may_retry(kind("", "", ""))
-    if kind is Timeout or kind is BadGatewayError:
+    if kind is Timeout:
         assert again == "no: it may have been answered"
 
 

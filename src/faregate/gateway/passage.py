@@ -27,7 +27,16 @@ _PASSED_ON = "x-ratelimit-"
 class Asked:
     """What a request asks for: its body opened at the top, and the few facts that steer it."""
 
-    __slots__ = ("end_user", "members", "model", "receipt", "stream", "tokens", "usage")
+    __slots__ = (
+        "end_user",
+        "members",
+        "model",
+        "patience",
+        "receipt",
+        "stream",
+        "tokens",
+        "usage",
+    )
 
     def __init__(self, members: dict[str, Raw], model: str, *, chat: bool) -> None:
         """Raises :class:`BadRequestError` naming the field that is wrong."""
@@ -42,6 +51,8 @@ class Asked:
         if self.stream:
             # Asked for always: an interrupted stream may lose it, and without it nothing is exact.
             members["stream_options"] = splice.raw({**(options or {}), "include_usage": True})
+        self.patience = 0.0
+        """Seconds it may take, retries and fallbacks included."""
         self.tokens = 0
         """About how many tokens it sends."""
         self.end_user = ""
@@ -159,8 +170,7 @@ class Passage:
 
     def left(self) -> float | None:
         """Seconds that remain of the request's own time."""
-        total = self.snapshot.settings.routing.timeout
-        return max(total - (time.perf_counter() - self.exchange.began), 0.001)
+        return max(self.asked.patience - (time.perf_counter() - self.exchange.began), 0.001)
 
     def drop(self, error: ErrorFacts) -> bool:
         """Leave out the parameter the provider refused; False when that is not possible."""

@@ -97,9 +97,10 @@ def plan(snapshot: Snapshot, exchange: Exchange, asked: Asked) -> Attempts[Model
     if routing.enable_tag_filtering:
         said = exchange.header(b"x-faregate-tags") or exchange.header(b"x-litellm-tags")
         tags = [tag.strip() for tag in said.split(",") if tag.strip()]
+    asked.patience = patience(exchange, asked, routing.timeout)
     return snapshot.router.attempts(
         asked.model,
-        deadline=time.monotonic() + patience(exchange, asked, routing.timeout),
+        deadline=time.monotonic() + asked.patience,
         tokens=asked.tokens,
         tags=tags,
     )
@@ -133,6 +134,7 @@ async def send(passage: Passage) -> None:
             raise failures.exception(error, passage.outlet, passage.asked.model)
         if step.wait > 0:
             await asyncio.sleep(step.wait)
+            passage.upstream_seconds += step.wait  # waited for them, not spent by us
         if step.why in ("other", "fallback"):
             passage.fallbacks += 1
         passage.outlet = outlet = passage.snapshot.outlet(step.deployment)

@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping
 from hashlib import sha256
 
-from faregate.config.settings import ModelDeployment, Routing, Settings
+from faregate.config.settings import ModelDeployment, Settings
 from faregate.core.pricebook import PriceBook, Unpriced
-from faregate.core.routing import HealthRules, Policy, RetryRules, Router
+from faregate.core.routing import Router
 from faregate.errors import AuthenticationError, FaregateError, NotFoundError
 from faregate.gateway.outlet import Outlet
 from faregate.money import Usd
@@ -46,7 +46,7 @@ class Snapshot:
         }
         self.router: Router[ModelDeployment] = Router(
             settings.models,
-            _policy(settings.routing),
+            settings.routing.policy(),
             price_of=functools.partial(_price_of, book, self._outlets),
             find=settings.find,
             previous=previous.router if previous is not None else None,
@@ -89,27 +89,6 @@ class Snapshot:
             return self._filled(entry)
         except TypeError:  # an entry that holds a mapping cannot be remembered
             return Outlet(entry)
-
-
-def _policy(routing: Routing) -> Policy:
-    return Policy(
-        strategy=routing.routing_strategy,
-        retry=RetryRules(
-            num_retries=routing.num_retries,
-            retry_after=routing.retry_after,
-            fallbacks=routing.fallbacks,
-            context_window_fallbacks=routing.context_window_fallbacks,
-            content_policy_fallbacks=routing.content_policy_fallbacks,
-            default_fallbacks=routing.default_fallbacks,
-            max_fallbacks=routing.max_fallbacks,
-        ),
-        health=HealthRules(
-            allowed_fails=routing.allowed_fails,
-            cooldown_time=routing.cooldown_time,
-            disable_cooldowns=routing.disable_cooldowns,
-        ),
-        tags_match_any=routing.tag_filtering_match_any,
-    )
 
 
 def _price_of(book: PriceBook, outlets: Mapping[str, Outlet], deployment: Deployment) -> Usd | None:
