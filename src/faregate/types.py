@@ -259,7 +259,13 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     """When the first byte of the answer went to the client (Unix seconds)."""
     ended: float
     key: str = ""
-    """The name of the client's key; never the key."""
+    """The id of the client's key; never the key."""
+    team: str = ""
+    user: str = ""
+    """The owner of the key."""
+    tags: tuple[str, ...] = ()
+    session: str = ""
+    """The client's session id, where it sent one."""
     requested_model: str
     deployment: str = ""
     """The deployment that answered, or the last one tried."""
