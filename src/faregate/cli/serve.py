@@ -36,7 +36,8 @@ from faregate.types import Deployment
 def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) -> None:
     """Run the gateway: OpenAI's API on one port, the exact fare on every answer."""
     from faregate.gateway.edge_limits import EdgeLimits
-    from faregate.gateway.listen import inherited
+    from faregate.gateway.listen import bind, inherited
+    from faregate.gateway.server import Hooks
     from faregate.gateway.server import serve as run
     from faregate.prices.load import load_book
     from faregate.service import Boot, Service
@@ -73,13 +74,13 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
     try:
         code = run(
             service,
-            host=host,
-            port=port,
+            inherited(os.environ) or bind(host, port),
             workers=num_workers,
             drain_timeout=general.drain_timeout,
-            on_reload=service.reload,
-            sockets=inherited(os.environ) or None,
-            on_ready=lambda urls: _announce(urls, settings, key if made else ""),
+            hooks=Hooks(
+                on_ready=lambda urls: _announce(urls, settings, key if made else ""),
+                on_reload=service.reload,
+            ),
             limits=EdgeLimits(
                 max_header_bytes=limits.max_header_bytes,
                 max_headers=limits.max_headers,

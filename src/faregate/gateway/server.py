@@ -9,18 +9,28 @@ from collections.abc import Callable
 from functools import partial
 
 import uvloop
+from msgspec import Struct
 
 from faregate.gateway.edge import Edge
 from faregate.gateway.edge_cycle import Application
 from faregate.gateway.edge_limits import EdgeLimits
 from faregate.gateway.lifespan import Lifespan, LifespanError
-from faregate.gateway.listen import BACKLOG, addresses, allow_descriptors, bind
+from faregate.gateway.listen import BACKLOG, addresses, allow_descriptors
 from faregate.gateway.workers import Supervisor
 
 _log = logging.getLogger("faregate.server")
 
 _AFTER_CANCEL = 5.0
 """Seconds a cancelled request has to write its record."""
+
+
+class Hooks(Struct, frozen=True, kw_only=True):
+    """What is called when."""
+
+    on_ready: Callable[[list[str]], None] | None = None
+    """Gets the base URLs once requests are answered; in the parent when there are workers."""
+    on_reload: Callable[[], None] | None = None
+    """On SIGHUP, in each serving process, on its loop."""
 
 
 class Server:
@@ -100,44 +110,40 @@ class Server:
             self._on_reload()
 
 
-def serve(  # noqa: PLR0913 - the one entry point, all by name
+def serve(
     app: Application,
+    sockets: list[socket.socket],
     *,
-    host: str = "127.0.0.1",
-    port: int = 4000,
     limits: EdgeLimits | None = None,
     drain_timeout: float = 30.0,
     workers: int = 1,
-    on_ready: Callable[[list[str]], None] | None = None,
-    on_reload: Callable[[], None] | None = None,
-    sockets: list[socket.socket] | None = None,
+    hooks: Hooks | None = None,
 ) -> int:
     """Serve until a signal says stop; gives the exit code (0 after a drain).
 
-    ``sockets``: listen on these instead of host and port (see :func:`listen.inherited`).
-    ``on_ready`` gets the base URLs once requests are answered, in the parent when there are
-    several workers. ``on_reload`` is called in each serving process on SIGHUP, on its loop.
+    ``sockets`` listen already (:func:`listen.bind`, :func:`listen.inherited`) and are closed here.
     With ``workers`` over 1 the process forks: call it before any loop or thread exists.
-    Raises :class:`ConfigError`, in one line, when the address cannot be had.
     """
     limits = limits or EdgeLimits()
-    found = sockets or bind(host, port)
+    hooks = hooks or Hooks()
     allow_descriptors(limits.max_connections)
-    urls = addresses(found)
+    urls = addresses(sockets)
 
     def make_server() -> Server:
-        return Server(app, found, limits=limits, drain_timeout=drain_timeout, on_reload=on_reload)
+        return Server(
+            app, sockets, limits=limits, drain_timeout=drain_timeout, on_reload=hooks.on_reload
+        )
 
     def ready() -> None:
-        if on_ready is not None:
-            on_ready(urls)
+        if hooks.on_ready is not None:
+            hooks.on_ready(urls)
 
     if workers > 1:
         supervisor = Supervisor(workers, partial(_serve_here, make_server), ready)
         try:
             return supervisor.run()
         finally:
-            for sock in found:
+            for sock in sockets:
                 sock.close()
     return _serve_here(make_server, ready, None)
 
