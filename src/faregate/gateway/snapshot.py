@@ -21,6 +21,8 @@ from faregate.types import Deployment
 MASTER = "master"
 """The name of the master key, as rows and logs show it."""
 
+_FILLED = 1024
+"""Models of wildcard entries kept ready."""
 _SHOWN = 20  # model names an error lists
 
 
@@ -51,7 +53,7 @@ class Snapshot:
             find=settings.find,
             previous=previous.router if previous is not None else None,
         )
-        self._filled = functools.lru_cache(maxsize=1024)(Outlet)
+        self._filled: dict[tuple[str, str], Outlet] = {}
 
     def identify(self, key: str) -> str:
         """The name of a client's key. Raises :class:`AuthenticationError`; takes the same time."""
@@ -81,14 +83,17 @@ class Snapshot:
         )
 
     def outlet(self, entry: ModelDeployment) -> Outlet:
-        """The deployment made ready; for a wildcard entry, made ready now."""
+        """The deployment made ready; for a wildcard entry, at the first call of each model."""
         found = self._outlets.get(entry.id)
         if found is not None and found.entry is entry:
             return found
-        try:
-            return self._filled(entry)
-        except TypeError:  # an entry that holds a mapping cannot be remembered
-            return Outlet(entry)
+        name = (entry.id, entry.deployment.upstream_model)
+        filled = self._filled.get(name)
+        if filled is None:
+            if len(self._filled) >= _FILLED:  # names come from clients
+                self._filled.pop(next(iter(self._filled)))
+            filled = self._filled[name] = Outlet(entry)
+        return filled
 
 
 def _price_of(book: PriceBook, outlets: Mapping[str, Outlet], deployment: Deployment) -> Usd | None:
