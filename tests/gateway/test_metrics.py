@@ -258,6 +258,10 @@ class TestWorkers:
             assert found[f"faregate_deployment_state{{deployment={DEPLOYMENT}}}"] == COOLING
             assert found["faregate_process_open_fds{worker=1}"] > 2
 
+    def test_a_worker_is_seen_from_its_start(self, tmp_path: Path) -> None:
+        one, two = fresh(shared=tmp_path), fresh(shared=tmp_path)
+        assert samples(one)["faregate_workers"] == samples(two)["faregate_workers"] == 2
+
     def test_a_state_is_asked_for_whenever_it_is_shared(self, tmp_path: Path) -> None:
         one, two = fresh(shared=tmp_path), fresh(shared=tmp_path)
         states = {DEPLOYMENT: COOLING}

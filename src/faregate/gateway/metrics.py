@@ -69,6 +69,7 @@ class Metrics:
             before = self._slot.left_behind()
             if before is not None:
                 metric_slots.add(self._own, before)
+            self.publish()
 
     def know(self, models: Iterable[str], deployments: Iterable[str]) -> None:
         """Replace the configured names, after a reload. Counts under old names stay."""
