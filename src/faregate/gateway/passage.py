@@ -258,6 +258,7 @@ class Passage:
         """What the ledger keeps."""
         outlet = self.outlet
         first = self.first_byte
+        ended = time.time()
         overhead = 0
         if first is not None:
             overhead = max(int((first - self.exchange.began - self.upstream_seconds) * 1e6), 0)
@@ -266,8 +267,8 @@ class Passage:
             request_id=self.request_id,
             operation=self.operation,
             started=self.at,
-            first_byte=None if first is None else self.at + (first - self.exchange.began),
-            ended=time.time(),
+            first_byte=None if first is None else ended - (time.perf_counter() - first),
+            ended=ended,
             key=self.key,
             requested_model=self.asked.model,
             deployment="" if outlet is None else outlet.deployment.id,
