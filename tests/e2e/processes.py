@@ -136,7 +136,7 @@ class Streamed:
     @property
     def text(self) -> str:
         """What was said."""
-        deltas = [c["choices"][0]["delta"] for c in self.chunks if c.get("choices")]
+        deltas = [c["choices"][0].get("delta", {}) for c in self.chunks if c.get("choices")]
         return "".join(delta.get("content") or "" for delta in deltas)
 
     @property
