@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
 from faregate import __version__
 from faregate.errors import APIError, NotFoundError, RateLimitError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
+from faregate.gateway.health_checks import Checked
 from faregate.gateway.metrics import CONTENT_TYPE, Metrics
 from faregate.gateway.records import Records
 from faregate.gateway.relay import client_key, relay
@@ -63,6 +64,8 @@ class App:
         self.metrics = metrics
         self.records = Records()
         self.ready = True
+        self.checked: Callable[[], Mapping[str, Checked]] = dict
+        """What active health checks found, by deployment."""
         self.in_flight = 0
         self._sinks: tuple[Sink, ...] = (self.records.add, metrics.record, *sinks)
 
@@ -110,9 +113,9 @@ class App:
             raise _no_route(exchange)
 
     async def _call(self, exchange: Exchange, operation: str, model: str) -> None:
-        await relay(exchange, self.snapshot, operation, self.record, model, self._admitted)
+        await relay(exchange, self.snapshot, operation, self.record, model, self.admit)
 
-    def _admitted(self) -> None:
+    def admit(self) -> None:
         """Count a call in. Raises :class:`RateLimitError` when the process serves enough."""
         most = self.snapshot.settings.general.global_max_parallel_requests
         if most is not None and self.in_flight >= most:
@@ -138,7 +141,7 @@ class App:
         elif path == "/health/readiness":
             await public.readiness(exchange, ready=self.ready, version=__version__)
         elif path == "/health":
-            await public.health(exchange, snapshot, time.monotonic())
+            await public.health(exchange, snapshot, time.monotonic(), self.checked())
         elif path == "/metrics" and snapshot.settings.general.metrics.enabled:
             await self._metrics(exchange)
         else:

@@ -13,6 +13,7 @@ from faregate.app import App, Receive, Send, Sink
 from faregate.config import Settings
 from faregate.core.pricebook import PriceBook
 from faregate.errors import FaregateError
+from faregate.gateway.health_checks import HealthChecks
 from faregate.gateway.logs import Logs, configure
 from faregate.gateway.metrics import Metrics
 from faregate.gateway.snapshot import Snapshot
@@ -21,6 +22,10 @@ log = logging.getLogger("faregate")
 
 CHECK_SECONDS = 1.0
 """How often the configuration's files are looked at."""
+
+
+_AT_START = ("master_key", "data_dir", "drain_timeout", "limits", "log", "metrics")
+"""What is read when the process starts and not again, at least in part."""
 
 
 class Boot(Struct, frozen=True, kw_only=True):
@@ -48,6 +53,7 @@ class Service:
         self._metrics: Metrics
         self._watch: asyncio.Task[None] | None = None
         self._stamp: object = None
+        self._checks: HealthChecks
         self._flush: Callable[[], None] | None = None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -59,7 +65,8 @@ class Service:
 
     def reload(self) -> None:
         """Read the configuration again. A bad one is refused whole and the running one stays."""
-        boot = self._boot
+        boot, running = self._boot, self._app.snapshot.settings
+        before = boot.stamp(running)
         try:
             settings = boot.reread()
             snapshot = Snapshot(settings, boot.book, boot.master_key, self._app.snapshot)
@@ -68,10 +75,19 @@ class Service:
             log.error("not reloaded, the running configuration stays:\n%s", error)  # noqa: TRY400
             return
         self._app.snapshot = snapshot
-        self._stamp = boot.stamp(settings)
+        # A file that was written while it was read is read again.
+        steady = boot.stamp(running) == before
+        self._stamp = boot.stamp(settings) if steady else None
         self._logs.conceal(secrets_of(settings, boot.master_key))
         self._metrics.know(settings.names(), [entry.id for entry in settings.deployments()])
+        self._checks.follow()
         log.info("the configuration is reloaded: %d models", len(settings.models))
+        later = [name for name in _AT_START if getattr(settings.general, name) != self._begun(name)]
+        if later:
+            log.warning("%s in general_settings: changed, and in force after a restart", later)
+
+    def _begun(self, name: str) -> object:
+        return getattr(self._boot.settings.general, name)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -84,7 +100,7 @@ class Service:
                     return
                 await send({"type": "lifespan.startup.complete"})
             else:
-                self._stop()
+                await self._stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -115,6 +131,11 @@ class Service:
             sinks.append(lambda row: exporter.record(row, row.traceparent))
             self._flush = exporter.close
         self._app = App(snapshot, self._metrics, tuple(sinks))
+        self._checks = HealthChecks(
+            lambda: self._app.snapshot, self._app.admit, self._app.record, boot.shared
+        )
+        self._app.checked = self._checks.results
+        self._checks.follow()
         self._stamp = boot.stamp(boot.settings)
         self._watch = asyncio.get_running_loop().create_task(self._watch_files())
 
@@ -126,8 +147,9 @@ class Service:
                 self._stamp = stamp
                 self.reload()
 
-    def _stop(self) -> None:
+    async def _stop(self) -> None:
         self._app.ready = False
+        await self._checks.stop()
         if self._watch is not None:
             self._watch.cancel()
         if self._flush is not None:

@@ -107,7 +107,6 @@ def test_only_what_has_no_effect_is_warned_of() -> None:
         "store_prompts_in_spend_logs",
         "maximum_spend_logs_retention_period",
         "alerting",
-        "background_health_checks",
     }
 
 

@@ -36,7 +36,7 @@ from faregate.types import Deployment
 def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) -> None:
     """Run the gateway: OpenAI's API on one port, the exact fare on every answer."""
     from faregate.gateway.edge_limits import EdgeLimits
-    from faregate.gateway.listen import bind, inherited
+    from faregate.gateway.listen import bind, hosts, inherited
     from faregate.gateway.server import Hooks
     from faregate.gateway.server import serve as run
     from faregate.prices.load import load_book
@@ -54,7 +54,10 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
             os.environ,
             data_dir(general.data_dir, os.environ),
         )
-        weak = check_weak(key, host, allowed=general.allow_weak_master_key)
+        sockets = inherited(os.environ) or bind(host, port)
+        weak = ""
+        for address in hosts(sockets):
+            weak = check_weak(key, address, allowed=general.allow_weak_master_key)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     if weak:
@@ -64,7 +67,7 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
         settings=settings,
         master_key=key,
         book=book,
-        reread=lambda: load(config, os.environ, _read, priced=_priced(book)),
+        reread=lambda: _read_config(config, book),
         stamp=_stamp,
         shared=shared,
         otel=otel,
@@ -74,7 +77,7 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
     try:
         code = run(
             service,
-            inherited(os.environ) or bind(host, port),
+            sockets,
             workers=num_workers,
             drain_timeout=general.drain_timeout,
             hooks=Hooks(
@@ -105,17 +108,11 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
 @click.argument("path", type=click.Path(dir_okay=False))
 def check(path: str) -> None:
     """Check a configuration without starting: every problem at once, with file and line."""
-    from faregate.gateway.snapshot import check_outlets
     from faregate.prices.load import load_book
 
     settings = _load(Path(path), load_book())
     for warning in settings.warnings:
         click.echo(str(warning))
-    wrong = check_outlets(settings)
-    for line in wrong:
-        click.echo(f"{line}", err=True)
-    if wrong:
-        raise click.exceptions.Exit(1)
     models, deployments = len(settings.models) + len(settings.wildcards), settings.deployments()
     click.echo(
         f"{path} is good: {models} model names, {len(deployments)} deployments,"
@@ -132,12 +129,18 @@ def _default_config() -> Path:
 
 def _load(path: Path, book: PriceBook) -> Settings:
     try:
-        return load(path, os.environ, _read, priced=_priced(book))
+        return _read_config(path, book)
     except ConfigProblems as problems:
         click.echo(str(problems), err=True)
         errors = sum(problem.level == "error" for problem in problems.problems)
         click.echo(f"{path}: {errors} error{'s' * (errors != 1)}; nothing was started", err=True)
         raise click.exceptions.Exit(1) from None
+
+
+def _read_config(path: Path, book: PriceBook) -> Settings:
+    from faregate.gateway.snapshot import unusable
+
+    return load(path, os.environ, _read, priced=_priced(book), usable=unusable)
 
 
 def _read(path: Path) -> str:

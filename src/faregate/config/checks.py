@@ -14,6 +14,9 @@ from faregate.types import Deployment
 Priced = Callable[[Deployment], str | None]
 """Why a deployment's calls could not be priced; None when they can."""
 
+Usable = Callable[[ModelDeployment], str]
+"""Why a deployment cannot be called; empty when it can."""
+
 
 class Whole(Struct, frozen=True):
     """What is checked: the settings, the sections they come from, every name that is stated."""
@@ -24,7 +27,9 @@ class Whole(Struct, frozen=True):
     """Model names of entries that could not be read are among them."""
 
 
-def check(whole: Whole, reader: Reader, priced: Priced | None) -> None:
+def check(
+    whole: Whole, reader: Reader, priced: Priced | None, usable: Usable | None = None
+) -> None:
     """Note what does not fit together."""
     settings = whole.settings
     if not settings.deployments() and not reader.failed:
@@ -36,6 +41,8 @@ def check(whole: Whole, reader: Reader, priced: Priced | None) -> None:
     for entry in settings.deployments():
         if priced is not None:
             _check_price(entry, priced, reader)
+    if usable is not None:
+        _check_usable(settings.deployments(), usable, reader)
     for name, entries in settings.models.items():
         _check_group(name, entries, reader)
 
@@ -85,6 +92,19 @@ def _check_price(entry: ModelDeployment, priced: Priced, reader: Reader) -> None
         key = f"model {entry.model_name!r}"
         message = f"its calls will be unpriced: {reason}"
         reader.add(Problem(entry.file, entry.line, key, message, "warning"))
+
+
+def _check_usable(entries: tuple[ModelDeployment, ...], usable: Usable, reader: Reader) -> None:
+    """Entries in which nothing is wrong yet; a variable that is not set is said once."""
+    wrong = {(each.file, each.line) for each in reader.problems if each.level == "error"}
+    for entry in entries:
+        after = [other.line for other in entries if other.file == entry.file]
+        end = min((line for line in after if line > entry.line), default=entry.line + 10_000)
+        if any(file == entry.file and entry.line <= line < end for file, line in wrong):
+            continue
+        reason = usable(entry)
+        if reason:
+            reader.add(Problem(entry.file, entry.line, f"model {entry.model_name!r}", reason))
 
 
 def _check_group(name: str, entries: tuple[ModelDeployment, ...], reader: Reader) -> None:

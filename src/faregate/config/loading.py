@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from faregate.config.checks import Priced, Whole, check
+from faregate.config.checks import Priced, Usable, Whole, check
 from faregate.config.document import Node, Scalar, Table
 from faregate.config.entries import Shared, read_entry
 from faregate.config.files import Gathered, Read, gather
@@ -24,12 +24,18 @@ from faregate.config.settings import ModelDeployment, Settings
 
 
 def load(
-    path: Path, environ: Mapping[str, str], read: Read, *, priced: Priced | None = None
+    path: Path,
+    environ: Mapping[str, str],
+    read: Read,
+    *,
+    priced: Priced | None = None,
+    usable: Usable | None = None,
 ) -> Settings:
     """The settings of a file and what it includes.
 
     ``read`` gives the text of a file, ``environ`` answers ``os.environ/NAME``. ``priced`` says why
     a deployment's calls could not be priced (None: they can); without it prices are not checked.
+    ``usable`` says why a deployment cannot be called (empty: it can).
 
     Raises :class:`~faregate.config.problems.ConfigProblems` with everything that is wrong, warnings
     included. With warnings alone, they are in ``Settings.warnings``.
@@ -63,7 +69,7 @@ def load(
         redis=redis_of(found),
         files=gathered.files,
     )
-    check(Whole(settings, found, _stated(nodes)), reader, priced)
+    check(Whole(settings, found, _stated(nodes)), reader, priced, usable)
     problems = _sorted(reader, gathered)
     if reader.failed:
         raise ConfigProblems(problems)

@@ -25,9 +25,9 @@ GENERAL: Keys = {
         status="later",
     ),
     "background_health_checks": Key(
-        kinds.FLAG, "Call every deployment now and then. It costs money.", status="later"
+        kinds.FLAG, "Call every deployment now and then. It costs money."
     ),
-    "health_check_interval": Key(kinds.SECONDS, "Seconds between those calls.", status="later"),
+    "health_check_interval": Key(kinds.SECONDS, "Seconds between those calls."),
     "max_parallel_requests": Key(
         kinds.LIMIT, "Requests at once, for deployments that state no limit."
     ),

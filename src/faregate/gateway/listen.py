@@ -83,6 +83,7 @@ def inherited(environ: Mapping[str, str]) -> list[socket.socket]:
         except OSError:
             raise ConfigError(f"LISTEN_FDS names descriptor {fd}, which is no socket") from None
         if sock.type != socket.SOCK_STREAM or not listening:
+            sock.close()
             raise ConfigError(f"descriptor {fd} from LISTEN_FDS does not listen for streams")
         sock.setblocking(False)
         sock.set_inheritable(False)
@@ -102,6 +103,12 @@ def addresses(sockets: list[socket.socket]) -> list[str]:
         else:
             found.append(f"unix:{name}")
     return found
+
+
+def hosts(sockets: list[socket.socket]) -> list[str]:
+    """The addresses that can be reached; a Unix socket counts as this machine's."""
+    internet = (socket.AF_INET, socket.AF_INET6)
+    return [s.getsockname()[0] if s.family in internet else "localhost" for s in sockets]
 
 
 def allow_descriptors(connections: int) -> None:

@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from faregate.config.settings import ModelDeployment
+from faregate.core.condition import Condition
 from faregate.core.receipt_text import as_json
 from faregate.errors import NotFoundError
 from faregate.gateway.asgi import Exchange
+from faregate.gateway.health_checks import Checked
 from faregate.gateway.records import Records
 from faregate.gateway.relay import client_key
 from faregate.gateway.snapshot import Snapshot
 from faregate.types import JsonObject, Row
 
+_STATES = {"closed": "healthy", "open": "cooling", "half_open": "probing"}
 _CREATED = 1_700_000_000  # OpenAI's clients want a number; ours has no meaning
 
 
@@ -52,37 +56,58 @@ async def readiness(exchange: Exchange, *, ready: bool, version: str) -> None:
     await exchange.reply_json(200 if ready else 503, {"status": status, "version": version})
 
 
-async def health(exchange: Exchange, snapshot: Snapshot, now: float) -> None:
-    """GET /health: what recent traffic says of each deployment. Costs no call."""
+async def health(
+    exchange: Exchange, snapshot: Snapshot, now: float, checked: Mapping[str, Checked]
+) -> None:
+    """GET /health: what recent traffic, and checks where there are any, say of each deployment.
+
+    Costs no call. The conditions are those of the process that answers.
+    """
     snapshot.identify(client_key(exchange))
-    conditions = snapshot.router.conditions
-    found: list[dict[str, Any]] = []
-    for entry in snapshot.settings.deployments():
-        condition = conditions.get(entry.id)
-        state = "closed" if condition is None else condition.state(now)
-        found.append(
-            {
-                "model": entry.model_name,
-                "deployment": entry.id,
-                "provider": entry.deployment.provider,
-                "state": {"closed": "healthy", "open": "cooling", "half_open": "probing"}[state],
-                "in_flight": 0 if condition is None else condition.in_flight,
-                "cooldown_seconds": (
-                    0.0 if condition is None else round(max(condition.until - now, 0.0), 1)
-                ),
-                "time_to_first_byte": None if condition is None else condition.latency,
-            }
-        )
+    found = [
+        _health(entry, snapshot.router.conditions.get(entry.id), now, checked.get(entry.id))
+        for entry in snapshot.settings.deployments()
+    ]
+    healthy = [each for each in found if each["state"] == "healthy"]
     unhealthy = [each for each in found if each["state"] != "healthy"]
     await exchange.reply_json(
         200,
         {
-            "healthy_count": len(found) - len(unhealthy),
+            "healthy_count": len(healthy),
             "unhealthy_count": len(unhealthy),
-            "healthy_endpoints": [each for each in found if each["state"] == "healthy"],
+            "healthy_endpoints": healthy,
             "unhealthy_endpoints": unhealthy,
         },
     )
+
+
+def _health(
+    entry: ModelDeployment, condition: Condition | None, now: float, last: Checked | None
+) -> JsonObject:
+    state = _STATES["closed" if condition is None else condition.state(now)]
+    if state == "healthy" and last is not None and not last.ok:
+        state = "failing"
+    found: JsonObject = {
+        "model": entry.model_name,
+        "deployment": entry.id,
+        "provider": entry.deployment.provider,
+        "state": state,
+        "in_flight": 0,
+        "cooldown_seconds": 0.0,
+        "time_to_first_byte": None,
+    }
+    if condition is not None:
+        found["in_flight"] = condition.in_flight
+        found["cooldown_seconds"] = round(max(condition.until - now, 0.0), 1)
+        found["time_to_first_byte"] = condition.latency
+    if last is not None:
+        found["last_check"] = {
+            "at": last.at,
+            "ok": last.ok,
+            "error": last.error,
+            "seconds": last.seconds,
+        }
+    return found
 
 
 def row_json(row: Row) -> JsonObject:

@@ -116,17 +116,15 @@ def _price_of(book: PriceBook, outlets: Mapping[str, Outlet], deployment: Deploy
     )
 
 
-def check_outlets(settings: Settings) -> list[str]:
-    """What is wrong with deployments that cannot be called, a line each."""
-    found: list[str] = []
-    for entry in settings.deployments():
-        if _is_pattern(entry):
-            continue
-        try:
-            Outlet(entry)
-        except FaregateError as error:
-            found.append(f"{entry.file}:{entry.line}: {entry.model_name}: {error}")
-    return found
+def unusable(entry: ModelDeployment) -> str:
+    """Why a deployment cannot be called; empty when it can."""
+    if _is_pattern(entry):
+        return ""
+    try:
+        Outlet(entry)
+    except FaregateError as error:
+        return str(error).removesuffix("; nothing was sent").replace(": pass", ": state")
+    return ""
 
 
 def _is_pattern(entry: ModelDeployment) -> bool:
