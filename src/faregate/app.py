@@ -11,7 +11,7 @@ from faregate.errors import APIError, NotFoundError, RateLimitError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
 from faregate.gateway.health_checks import Checked
-from faregate.gateway.metrics import CONTENT_TYPE, Metrics
+from faregate.gateway.metrics import CONTENT_TYPE, COOLING, HALF_OPEN, HEALTHY, Metrics
 from faregate.gateway.records import Records
 from faregate.gateway.relay import client_key, relay
 from faregate.gateway.snapshot import Snapshot
@@ -56,6 +56,9 @@ READABLE = (
 """GET, and GET /v1/models/{id}, /v1/receipts/{call_id}."""
 
 
+_STATES = {"closed": HEALTHY, "open": COOLING, "half_open": HALF_OPEN}
+
+
 class App:
     """The application. ``snapshot`` can be replaced at any time; a call keeps the one it found."""
 
@@ -67,6 +70,7 @@ class App:
         self.checked: Callable[[], Mapping[str, Checked]] = dict
         """What active health checks found, by deployment."""
         self.in_flight = 0
+        metrics.watch_states(self._states)
         self._sinks: tuple[Sink, ...] = (self.records.add, metrics.record, *sinks)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -150,12 +154,14 @@ class App:
     async def _metrics(self, exchange: Exchange) -> None:
         if self.snapshot.settings.general.metrics.require_auth:
             self.snapshot.identify(client_key(exchange))
-        now = time.monotonic()
-        for name, condition in self.snapshot.router.conditions.items():
-            state = {"closed": 0, "open": 1, "half_open": 2}[condition.state(now)]
-            self.metrics.deployment_state(name, state)
         body = self.metrics.render()
         await exchange.reply(200, [(b"content-type", CONTENT_TYPE.encode())], body)
+
+    def _states(self) -> list[tuple[str, int]]:
+        """The state of every deployment that was called, for the metrics."""
+        now = time.monotonic()
+        conditions = self.snapshot.router.conditions.items()
+        return [(name, _STATES[condition.state(now)]) for name, condition in list(conditions)]
 
     async def _options(self, exchange: Exchange) -> None:
         """A browser's preflight where an origin is allowed; else what is allowed at all."""

@@ -153,7 +153,7 @@ class Service:
         if self._watch is not None:
             self._watch.cancel()
         if self._flush is not None:
-            self._flush()
+            await asyncio.to_thread(self._flush)  # it may wait for a collector that is gone
         self._metrics.close()
         self._logs.close()
 
