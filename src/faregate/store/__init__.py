@@ -1,0 +1,1 @@
+"""The ledger and its counters: what is kept, and where."""
