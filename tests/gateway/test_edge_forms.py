@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.gateway.strangers import GET, HEAD, App, Call, on_both_loops, serving
+from tests.gateway.strangers import GET, HEAD, App, Call, on_both_loops, serving, until
 
 
 @on_both_loops
@@ -136,6 +136,20 @@ async def test_an_offer_of_http_2_is_declined_and_the_request_served(
 
 
 @on_both_loops
+async def test_what_follows_an_offer_is_judged_like_anything_else() -> None:
+    offer = HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\na"
+    async with serving(max_body_bytes=10) as site:
+        stranger = await site.stranger()
+        protocol = await site.only_connection()
+        protocol.data_received(offer + HEAD + b"Content-Length: 11\r\n\r\n")
+        assert (await stranger.only_answer()).status == 200
+        stranger = await site.stranger()
+        await until(lambda: len(site.app.calls) == 1)
+        stranger.send(offer.replace(b"Length: 1", b"Length: 11"))
+        assert (await stranger.only_answer()).status == 413
+
+
+@on_both_loops
 async def test_an_upgrade_to_websocket_is_an_ordinary_request() -> None:
     async with serving() as site:
         stranger = await site.stranger()
@@ -157,3 +171,16 @@ async def test_the_scope_says_what_asgi_asks_for() -> None:
         assert (scope["scheme"], scope["root_path"], scope["http_version"]) == ("http", "", "1.1")
         assert scope["server"] == ("127.0.0.1", site.port)
         assert scope["client"] == stranger.writer.get_extra_info("sockname")
+
+
+@pytest.mark.parametrize("name", [b"Authorization", b"api-key", b"X-API-Key", b"Content-Type"])
+@on_both_loops
+async def test_headers_that_must_not_come_twice(name: bytes) -> None:
+    async with serving() as site:
+        twice = name + b": a\r\nAccept: a\r\n" + name + b": b\r\n"
+        answer = await site.ask(HEAD + twice + b"Content-Length: 0\r\n\r\n")
+        assert (answer.status, answer.error["code"]) == (400, "duplicate_header")
+        assert name.decode().lower() in answer.error["message"]
+        stranger = await site.stranger()
+        stranger.send(HEAD + b"Accept: a\r\nAccept: b\r\n" + name + b": a\r\n\r\n")
+        assert (await stranger.answer()).status == 200

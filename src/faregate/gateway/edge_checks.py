@@ -21,7 +21,10 @@ CHUNKED = -1
 """In place of a length: the body says its own end."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_JUDGED = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
+_ONCE = frozenset({b"authorization", b"api-key", b"x-api-key", b"content-type"})
+"""Twice, a proxy before us could have judged one and we would use the other."""
+
+_JUDGED = _ONCE | {b"host", b"content-length", b"transfer-encoding", b"expect"}
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=%-]*(?:\[[0-9A-Fa-f:.]+\])?(?::[0-9]*)?")
 _PER_HEADER = 4
 """Colon, space and line end: what a header costs besides name and value."""
@@ -56,10 +59,15 @@ def check_headers(headers: Headers, version: str) -> tuple[int, bool]:
     length = -1
     coded = expects = False
     hosts = 0
+    seen: tuple[bytes, ...] = ()
     for name, value in headers:
         if name not in _JUDGED:
             continue
-        if name == b"host":
+        if name in _ONCE:
+            if name in seen:
+                raise bad_request("duplicate_header", f"{name.decode()} is there more than once.")
+            seen += (name,)
+        elif name == b"host":
             hosts += 1
             _check_host(value)
         elif name == b"content-length":
@@ -73,11 +81,15 @@ def check_headers(headers: Headers, version: str) -> tuple[int, bool]:
         else:
             _check_expect(value)
             expects = version == "1.1"
-    if hosts != 1 and (hosts or version == "1.1"):
-        raise bad_request("invalid_host", "A request has exactly one Host header.")
+    _check_hosts(hosts, version)
     if coded and length >= 0:
         raise bad_request("ambiguous_body", _AMBIGUOUS)
     return CHUNKED if coded else max(length, 0), expects
+
+
+def _check_hosts(count: int, version: str) -> None:
+    if count != 1 and (count or version == "1.1"):
+        raise bad_request("invalid_host", "A request has exactly one Host header.")
 
 
 def _check_host(value: bytes) -> None:

@@ -88,15 +88,20 @@ class RequestReader:
     def _parse(self, data: bytes) -> None:
         heads = self._heads
         between = not self._in_head and self._reading is None
+        upgrade_at = -1
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
+            upgrade_at = upgrade.args[0]
         except httptools.HttpParserCallbackError as error:
             raise _from_callback(error) from None
         except httptools.HttpParserError as error:
             raise Refused(edge_refusals.of_parser(error)) from None
-        if between and self._heads == heads:
+        if (
+            upgrade_at >= 0
+        ):  # out of the handler, whose exception would become a later one's context
+            self._ignore_upgrade(data[upgrade_at:])
+        elif between and self._heads == heads:
             self._blank_bytes += len(data)
             if self._blank_bytes > _BLANKS_ALLOWED:
                 raise bad_request("invalid_request", "This is not an HTTP/1.1 request.")
@@ -108,10 +113,13 @@ class RequestReader:
             if self._head_bytes >= self._limits.max_header_bytes:
                 raise Refused(edge_refusals.LONG_HEAD)
         elif self._reading is not None and self._reading.coded:
-            self._raw_bytes += len(data)
-            allowed = _FRAMING_ALLOWANCE + _FRAMING_RATE * self._body_bytes
-            if self._raw_bytes - self._body_bytes > allowed:
-                raise Refused(edge_refusals.BIG_FRAMING)
+            self._check_framing(len(data))
+
+    def _check_framing(self, received: int) -> None:
+        self._raw_bytes += received
+        allowed = _FRAMING_ALLOWANCE + _FRAMING_RATE * self._body_bytes
+        if self._raw_bytes - self._body_bytes > allowed:
+            raise Refused(edge_refusals.BIG_FRAMING)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Clients may offer another protocol (h2c, say); declining is to go on in this one.

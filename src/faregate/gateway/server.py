@@ -98,6 +98,8 @@ class Server:
             loop.add_signal_handler(signal.SIGINT, self._on_stop_signal, signal.SIGINT)
         else:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The supervisor forks with these blocked, so that none is lost before this point.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
     def _on_stop_signal(self, number: signal.Signals) -> None:
         if self._stopping.is_set():
@@ -139,12 +141,7 @@ def serve(
             hooks.on_ready(urls)
 
     if workers > 1:
-        supervisor = Supervisor(workers, partial(_serve_here, make_server), ready)
-        try:
-            return supervisor.run()
-        finally:
-            for sock in sockets:
-                sock.close()
+        return Supervisor(workers, partial(_serve_here, make_server), ready, sockets).run()
     return _serve_here(make_server, ready, None)
 
 

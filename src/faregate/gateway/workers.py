@@ -4,6 +4,7 @@ import logging
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ _log = logging.getLogger("faregate.workers")
 INSTANT = 1.0
 """A worker that lived for less (seconds) died of its start, not of its work."""
 GIVE_UP = 5
-_FIRST_PAUSE = 0.1
+_FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 5.0
 
 Work = Callable[[Callable[[], None], int | None], int]
@@ -24,8 +25,16 @@ Work = Callable[[Callable[[], None], int | None], int]
 class Supervisor:
     """The parent process. It serves nothing and has no event loop."""
 
-    def __init__(self, count: int, work: Work, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        on_ready: Callable[[], None],
+        sockets: list[socket.socket],
+    ) -> None:
+        """``sockets`` are what the workers inherit; the parent's hold on them ends with a stop."""
         self._count = count
+        self._sockets = sockets
         self._work = work
         self._on_ready = on_ready
         self._born: dict[int, float] = {}
@@ -140,6 +149,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
+        for sock in self._sockets:  # or clients would queue for workers that are leaving
+            sock.close()
         self._tell(signal.SIGTERM)
 
     def _tell(self, number: int) -> None:
