@@ -35,7 +35,7 @@ format: $(STAMP) ## Format and fix what can be fixed by a tool
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Measure import, call, receipt and stream cost, beside the openai package
+bench: $(STAMP) ## Measure the SDK beside the openai package, and the gateway beside the least there can be
 	@$(BIN)/python -m bench
 
 lock: ## Write the lock files anew (needs uv)

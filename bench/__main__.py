@@ -1,19 +1,19 @@
-"""``python -m bench``: every figure, beside the openai package, as a table.
+"""``python -m bench``: every figure as a table. ``python -m bench sdk`` or ``gateway``: one part.
 
 ``FAREGATE_BENCH_LITELLM`` names the interpreter of an environment that has LiteLLM, for its
-figures in the same run.
+figures in the same run; see bench/gateway.py for the other gateways.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import faregate
-from bench import imports, machine, pure, upstream
+from bench import gateway, imports, machine, pure, upstream
 from bench.timing import Cost, Effort
 
 ROOT = Path(__file__).parent.parent
@@ -38,16 +38,21 @@ class Measured(NamedTuple):
     costs: dict[str, Cost]
 
 
-def main(rounds: int = 7, scale: float = 1.0) -> None:
-    """Measure everything and print it. ``scale`` shortens every round."""
+PARTS = ("sdk", "gateway")
+
+
+def main(parts: Sequence[str] = PARTS, rounds: int = 7, scale: float = 1.0) -> None:
+    """Measure and print. ``scale`` shortens every round."""
     print(f"Faregate {faregate.__version__} · {machine.describe()}")
     busy = machine.load_warning()
     if busy:
         print(busy)
-    print()
-    litellm = os.environ.get("FAREGATE_BENCH_LITELLM", "")
-    rows = [*_imports(rounds, litellm), *_pure(rounds, scale), *_calls(rounds, scale, litellm)]
-    print(table(rows))
+    if "sdk" in parts:
+        litellm = os.environ.get("FAREGATE_BENCH_LITELLM", "")
+        rows = [*_imports(rounds, litellm), *_pure(rounds, scale), *_calls(rounds, scale, litellm)]
+        print(f"\n{table(rows)}")
+    if "gateway" in parts:
+        print(f"\n{aligned(gateway.table(list(gateway.lines(scale))))}")
 
 
 def table(rows: list[Row]) -> str:
@@ -55,7 +60,12 @@ def table(rows: list[Row]) -> str:
     verdict = {None: "", True: "met", False: "missed"}
     cells = [("", "CPU", "wall", "target", "")]
     cells += [(row.what, row.cpu, row.wall, row.target, verdict[row.met]) for row in rows]
-    widths = [max(len(line[at]) for line in cells) for at in range(5)]
+    return aligned(cells)
+
+
+def aligned(cells: Sequence[tuple[str, ...]]) -> str:
+    """Cells, the first line of them the head, as a Markdown table."""
+    widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]))]
     lines = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
@@ -144,4 +154,7 @@ def _time(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    chosen = [part for part in PARTS if part in sys.argv[1:]]
+    if len(chosen) != len(sys.argv[1:]):
+        sys.exit(f"usage: python -m bench [{'] ['.join(PARTS)}]")
+    main(chosen or PARTS)

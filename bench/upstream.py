@@ -12,6 +12,10 @@ from typing import Any
 
 SERVED = "gpt-4.1-nano-2025-04-14"
 CHUNKS = 100
+PACED = "paced"
+"""A request with this word in it gets its stream one chunk at a time."""
+PAUSE = 0.01
+"""Seconds between two chunks of a paced stream."""
 
 _USAGE = {
     "prompt_tokens": 120,
@@ -53,23 +57,21 @@ def _chunk(**fields: Any) -> bytes:
     return b"%x\r\n%s\r\n" % (len(payload), payload)
 
 
-def _stream() -> bytes:
+def _stream() -> list[bytes]:
+    """The head, then one piece an event."""
     word = {"index": 0, "delta": {"content": "word "}, "finish_reason": None}
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}
     parts = [_chunk(choices=[{**word, "content_filter_results": _FILTER}], usage=None)] * CHUNKS
     parts += [_chunk(choices=[last], usage=None), _chunk(choices=[], usage=_USAGE)]
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
-    return (
-        head
-        + b"transfer-encoding: chunked\r\n\r\n"
-        + b"".join(parts)
-        + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
-    )
+    parts[-1] += b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+    return [head + b"transfer-encoding: chunked\r\n\r\n", *parts]
 
 
 class _Server(asyncio.Protocol):
     answer = _answer()
-    stream = _stream()
+    pieces = _stream()
+    stream = b"".join(pieces)
 
     transport: asyncio.Transport
 
@@ -90,7 +92,19 @@ class _Server(asyncio.Protocol):
             return
         self.buffer = b""
         streamed = b'"stream":true' in rest or b'"stream": true' in rest
-        self.transport.write(self.stream if streamed else self.answer)
+        if streamed and PACED.encode() in rest:
+            self.transport.write(self.pieces[0])
+            self.pace(1)
+        else:
+            self.transport.write(self.stream if streamed else self.answer)
+
+    def pace(self, at: int) -> None:
+        """Write piece ``at``, and the next one after a pause."""
+        if self.transport.is_closing():
+            return
+        self.transport.write(self.pieces[at])
+        if at + 1 < len(self.pieces):
+            asyncio.get_running_loop().call_later(PAUSE, self.pace, at + 1)
 
 
 def _serve(listener: socket.socket) -> None:

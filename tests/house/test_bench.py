@@ -3,7 +3,7 @@
 import pytest
 
 import bench.__main__ as bench
-from bench import imports, machine, pure, upstream
+from bench import gateway, imports, load, machine, pure, servers, upstream
 from bench.clients import CLIENTS
 from bench.timing import Cost, Effort, median
 from bench.worker import measure
@@ -48,3 +48,27 @@ def test_the_table_says_what_was_missed() -> None:
         ["slow", "3 µs", "", "2 µs", "missed"],
     ]
     assert "cores" in machine.describe()
+
+
+def test_floor_and_gateway_are_measured_beside_the_upstream_itself() -> None:
+    body = '{"model":"bench","messages":[{"role":"user","content":"hello"}]}'
+    streamed = body[:-1] + ',"stream":true}'
+    with (
+        upstream.running() as url,
+        servers.floor(url) as floor,
+        servers.faregate(url) as own,
+        load.generating() as generator,
+    ):
+        bench_run = gateway.Bench(url, generator, 0.01)
+        found = bench_run.compare((bench_run.direct, floor, own), body, 4)
+        streams = bench_run.once(own, streamed, 2, 0.1)
+        assert own.memory() > 10_000_000
+        assert own.cpu() > 0
+    assert set(found) == {"direct", "floor", "gateway"}
+    assert all(0 < each.p50 <= each.p99 for each in found.values())
+    assert 0 < streams.first <= streams.p99
+
+
+def test_the_gateways_table_says_what_was_missed() -> None:
+    found = gateway.table([gateway.Line("slow", "1 µs", "3 µs", "3.00", "2 × floor", met=False)])
+    assert found[1] == ("slow", "1 µs", "3 µs", "3.00", "2 × floor", "missed")
