@@ -3,7 +3,8 @@
 The words are those of GLOSSARY.md. Times are Unix seconds (UTC, float); money is pico-dollars.
 
 ``gc=False`` is on what exists in thousands (prices, kept rows and their parts): frozen values that
-hold no cycle, which the collector then need not walk through.
+hold no cycle, which the collector then need not walk through. ``omit_defaults=True`` is on what the
+ledger keeps as JSON: the same values in two thirds of the bytes.
 """
 
 from collections.abc import Callable, Mapping
@@ -102,7 +103,7 @@ class Price(Struct, frozen=True, kw_only=True, gc=False):
     confidence: Confidence
 
 
-class Usage(Struct, frozen=True, kw_only=True, gc=False):
+class Usage(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Counts of disjoint units, in tokens. ``reasoning`` is a shown part of ``output``."""
 
     input: int = 0
@@ -142,7 +143,7 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
         return self.output + self.audio_output + self.image_output
 
 
-class Attempted(Struct, frozen=True, kw_only=True, gc=False):
+class Attempted(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One model the router tried, as its routing trace tells it."""
 
     model: str
@@ -150,7 +151,7 @@ class Attempted(Struct, frozen=True, kw_only=True, gc=False):
     error: str = ""
 
 
-class RouterTrace(Struct, frozen=True, kw_only=True, gc=False):
+class RouterTrace(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What Azure's router says of its decision (``model_selection_details``, preview)."""
 
     mode: str = ""
@@ -160,7 +161,7 @@ class RouterTrace(Struct, frozen=True, kw_only=True, gc=False):
     """``mode/decision`` of session affinity, such as ``sticky/retain``; empty when unsaid."""
 
 
-class Line(Struct, frozen=True, kw_only=True, gc=False):
+class Line(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One line of a charge: quantity x unit price."""
 
     kind: Literal["model", "router_fee"]
@@ -175,7 +176,7 @@ class Line(Struct, frozen=True, kw_only=True, gc=False):
     context: Context = "short"
 
 
-class Charge(Struct, frozen=True, kw_only=True, gc=False):
+class Charge(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What one attempt cost, with its lines."""
 
     provider: str
@@ -198,7 +199,7 @@ class Charge(Struct, frozen=True, kw_only=True, gc=False):
     trace: RouterTrace | None = None
 
 
-class Receipt(Struct, frozen=True, kw_only=True, gc=False):
+class Receipt(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """All charges of one call."""
 
     call_id: str
@@ -233,7 +234,7 @@ Outcome: TypeAlias = Literal["completed", "failed", "cancelled", "refused", "los
 after admission; lost in a crash."""
 
 
-class Attempt(Struct, frozen=True, kw_only=True, gc=False):
+class Attempt(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One call to one deployment."""
 
     deployment: str
@@ -247,7 +248,7 @@ class Attempt(Struct, frozen=True, kw_only=True, gc=False):
     """Until the answer's head (a stream: its first event), or until the failure."""
 
 
-class Row(Struct, frozen=True, kw_only=True, gc=False):
+class Row(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One admitted call, as the ledger keeps it. Holds no prompt, answer or secret."""
 
     call_id: str

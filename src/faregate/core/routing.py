@@ -179,10 +179,14 @@ class Router(Generic[D]):
         it asks for. ``deadline`` is an instant of the same clock as ``now``.
         """
 
-        def members(name: str, now: float, roll: Roll) -> Members[D] | Limited | None:
-            return self._members(name, now, roll, tokens, tags)
-
-        return Attempts(model, self.policy.retry, members, deadline=deadline, tokens=tokens)
+        # No nested function: its annotations would be worked out again for every request.
+        return Attempts(
+            model,
+            self.policy.retry,
+            lambda name, now, roll: self._members(name, now, roll, tokens, tags),
+            deadline=deadline,
+            tokens=tokens,
+        )
 
     def plan(
         self, model: str, now: float, roll: Roll, *, tokens: int = 0, tags: Sequence[str] = ()

@@ -58,11 +58,22 @@ def _part(raw: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     return {}
 
 
+def _is_nothing(part: Mapping[str, Any]) -> bool:
+    """Whether all its counts are 0: most calls cache nothing and hear nothing."""
+    for value in part.values():  # noqa: SIM110 - a generator costs more than the loop
+        if value.__class__ is not int or value:
+            return False
+    return True
+
+
 def _openai(raw: Mapping[str, Any]) -> Usage:
     prompt = _count(raw, "prompt_tokens", "input_tokens")
     completion = _count(raw, "completion_tokens", "output_tokens")
     inside = _part(raw, "prompt_tokens_details", "input_tokens_details")
     outside = _part(raw, "completion_tokens_details", "output_tokens_details")
+    if _is_nothing(inside) and _is_nothing(outside):
+        output, problem = _completion(raw, prompt, completion, 0)
+        return Usage(input=prompt, output=output, problem=problem)
     reasoning = _count(outside, "reasoning_tokens")
     output, problem = _completion(raw, prompt, completion, reasoning)
     units, over = _prompt_units(prompt, inside)

@@ -1,6 +1,7 @@
 """One attempt at a whole answer."""
 
 import time
+from typing import Any
 
 from faregate.gateway import failures
 from faregate.gateway.asgi import JSON
@@ -61,13 +62,14 @@ async def _reply(passage: Passage, outlet: Outlet, answer: Answer, members: spli
         reading.see(openai_chat.decode_answer(answer.body))
         usage = await count(passage.asked.members, reading)
     passage.charge(outlet, reading, usage)
-    members["usage"] = splice.raw({**(reading.raw_usage or usage_fields(usage)), **passage.cost})
+    said = reading.raw_usage or usage_fields(usage)
+    changed: dict[str, Any] = {"usage": {**said, **passage.cost}}
     if reading.model:
-        members["model"] = splice.raw(outlet.shown_model(reading.model))
+        changed["model"] = outlet.shown_model(reading.model)
     passage.status = 200
     passage.outcome = "completed"
     headers = [JSON, *passage.headers(reading.model, answer.headers)]
     passage.first_byte = time.perf_counter()
-    await passage.exchange.reply(200, headers, splice.close_object(members))
+    await passage.exchange.reply(200, headers, splice.close_object({**members, **changed}))
     if passage.exchange.client.gone:
         passage.cancelled()  # read to its end for the true usage, and nobody there to have it

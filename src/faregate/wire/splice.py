@@ -5,6 +5,7 @@ every number and escape as the provider wrote it, and puts the rest back untouch
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -34,8 +35,8 @@ def open_object(body: bytes) -> Members:
         raise WireError("the body is nested too deeply") from None
 
 
-def close_object(members: Members) -> bytes:
-    """The object's bytes, members in their order."""
+def close_object(members: Mapping[str, Any]) -> bytes:
+    """The object's bytes, members in their order; those that are no :class:`Raw` are encoded."""
     return _close(members)
 
 
