@@ -27,7 +27,7 @@ class Edge:
         self.requests = 0
         self.draining = False
         self._quiet: asyncio.Event | None = None
-        self.date_line = b""
+        self.date_line = _date_line()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         waits = (
@@ -90,7 +90,11 @@ class Edge:
         """One timer for all connections costs less than one a request."""
         assert self._loop is not None
         now = self._loop.time()
-        self.date_line = f"date: {formatdate(usegmt=True)}\r\n".encode("ascii")
+        self.date_line = _date_line()
         for connection in [one for one in self.connections if one.deadline <= now]:
             connection.late(now)
         self._sweeping = self._loop.call_later(self._pause, self._sweep)
+
+
+def _date_line() -> bytes:
+    return f"date: {formatdate(usegmt=True)}\r\n".encode("ascii")

@@ -20,7 +20,9 @@ from faregate.gateway.edge_refusals import (
 CHUNKED = -1
 """In place of a length: the body says its own end."""
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_METHODS = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+}
 _ONCE = frozenset({b"authorization", b"api-key", b"x-api-key", b"content-type"})
 """Twice, a proxy before us could have judged one and we would use the other."""
 
@@ -39,8 +41,8 @@ def check_start(method: bytes, version: str) -> str:
     """The method as text. Raises :class:`Refused` for what is not served."""
     if version not in ("1.1", "1.0"):
         raise Refused(NO_VERSION)
-    name = method.decode("ascii")
-    if name not in _METHODS:
+    name = _METHODS.get(method)
+    if name is None:
         raise Refused(NO_METHOD)
     return name
 

@@ -209,7 +209,7 @@ class Cycle(ClientConnection):
     def _start(self, status: int, headers: Any) -> None:
         parts = [_STATUS_LINES[status], self.protocol.edge.date_line]
         length = _UNFRAMED
-        lines = 4  # status, transfer coding, connection, the empty one
+        lines = 3  # status, date and the empty one
         for name, value in headers:
             if name in _FRAMING:  # the server decides how an answer is framed
                 if name == b"content-length":
@@ -222,14 +222,17 @@ class Cycle(ClientConnection):
             parts += (name, b": ", value, b"\r\n")
         if status in (204, 304):
             length = 0
-        elif length == _UNFRAMED and not self.is_head:
-            self._chunking = not self.old
+        elif length == _UNFRAMED and not self.is_head and not self.old:
+            self._chunking = True
+            parts.append(b"transfer-encoding: chunked\r\n")
+            lines += 1
         self._answer_length = length
-        parts.append(b"transfer-encoding: chunked\r\n" if self._chunking else b"")
-        parts.append(self._connection_line(framed=length != _UNFRAMED or self.is_head))
+        connection = self._connection_line(framed=length != _UNFRAMED or self.is_head)
+        if connection:
+            parts.append(connection)
+            lines += 1
         parts.append(b"\r\n")
         head = b"".join(parts)
-        lines += sum(1 for optional in (parts[1], parts[-3], parts[-2]) if optional) - 2
         if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
             raise RuntimeError("a header of the answer holds a line break or NUL")
         self._head = head

@@ -51,6 +51,9 @@ class RequestReader:
         """The request whose body is coming in; None between requests and in a head."""
         self._in_head = False
         self._heads = 0
+        self._heads_before = 0
+        self._uncounted = False
+        """The head began behind another request in the same read: its bytes are not known."""
         self._head_bytes = 0
         self._blank_bytes = 0
         self._head_deadline = 0.0
@@ -86,7 +89,7 @@ class RequestReader:
             self._parse(piece)
 
     def _parse(self, data: bytes) -> None:
-        heads = self._heads
+        heads = self._heads_before = self._heads
         between = not self._in_head and self._reading is None
         upgrade_at = -1
         try:
@@ -145,6 +148,7 @@ class RequestReader:
         if self._reading is None:  # not the fresh parser of a request that offered an upgrade
             self._in_head = True
             self._heads += 1
+            self._uncounted = self._heads > self._heads_before + 1
             self._head_bytes = self._blank_bytes = 0
             self._url = b""
             self._headers = []
@@ -174,7 +178,7 @@ class RequestReader:
         headers, self._headers = self._headers, []
         if len(headers) > limits.max_headers:
             raise Refused(edge_refusals.MANY_HEADERS)
-        if self._heads > 1:  # a first head's bytes were counted as they came
+        if self._uncounted:
             check_size(headers, limits.max_header_bytes)
         length, expects = check_headers(headers, version)
         path, raw_path, query = split_target(self._url, method)
