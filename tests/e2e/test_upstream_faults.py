@@ -103,6 +103,24 @@ def test_a_fault_after_an_answer_was_begun_is_billed_and_charged(
     assert receipt["status"] == "estimated"
 
 
+@pytest.mark.parametrize("fault", ["reset-in-body", "truncate", "bad-json"])
+def test_a_whole_answer_that_broke_is_billed_and_charged(
+    gateway: Gateway, emulator: Emulator, fault: str
+) -> None:
+    emulator.fault(fault, deployment="first-router")
+    status, _, headers = gateway.chat("backed")
+    assert status == 200
+    row = gateway.receipt(headers["x-faregate-call-id"])
+    metered = emulator.meter()["total"]
+    assert len(row["charges"]) == metered["calls"] == 2
+    assert sum(charge["usage"]["input"] for charge in row["charges"]) == metered["input"]
+    assert row["charges"][0]["deployment"] == "backed/first-router"
+    # Which model the router chose was in the part that is lost.
+    assert row["charges"][0]["status"] == "unpriced"
+    assert row["status"] == "unpriced"
+    assert "x-faregate-cost" not in headers
+
+
 @pytest.mark.parametrize("fault", ["no-done", "split;bytes=7", "async-filter", "failover"])
 def test_oddities_that_are_no_failure(gateway: Gateway, emulator: Emulator, fault: str) -> None:
     emulator.fault(fault)

@@ -12,8 +12,10 @@ from faregate.types import ErrorFacts
 from faregate.upstream.transport_errors import (
     BodyTooLarge,
     ConnectFailed,
+    ConnectionLost,
     DecodeError,
     ProtocolError,
+    ReadTimeout,
     TransportError,
     TransportTimeout,
 )
@@ -39,6 +41,12 @@ def of_transport(problem: TransportError) -> ErrorFacts:
         return no_answer(str(problem))
     code = "connect_failed" if isinstance(problem, ConnectFailed) else "connection_lost"
     return ErrorFacts(status=502, code=code, type="server_error", message=str(problem))
+
+
+def was_answering(problem: TransportError) -> bool:
+    """Whether an answer had begun, which is billed however it ended."""
+    lost = isinstance(problem, ConnectionLost) and problem.begun
+    return lost or isinstance(problem, BodyTooLarge | DecodeError | ReadTimeout)
 
 
 def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:

@@ -25,6 +25,8 @@ async def send_whole(passage: Passage, outlet: Outlet) -> ErrorFacts | None:
         refusal = failures.in_body(members)
     except openai_chat.WireError as problem:
         refusal = failures.no_answer(str(problem))
+        if answer.body.lstrip().startswith(b"{"):  # an answer, if a broken one
+            await _estimate(passage, outlet)
     if refusal is not None:
         passage.spoilt(refusal)
         return refusal
@@ -44,6 +46,8 @@ async def _exchange(passage: Passage, outlet: Outlet) -> Answer | ErrorFacts:
     except TransportError as problem:
         error = failures.of_transport(problem)
         passage.tried(outlet, began, error, 0)
+        if failures.was_answering(problem):
+            await _estimate(passage, outlet)
         return error
     if answer.status == 200:
         passage.tried(outlet, began, None, 200)
@@ -51,6 +55,12 @@ async def _exchange(passage: Passage, outlet: Outlet) -> Answer | ErrorFacts:
     error = failures.of_answer(answer.status, answer.headers, answer.body)
     passage.tried(outlet, began, error, answer.status)
     return error
+
+
+async def _estimate(passage: Passage, outlet: Outlet) -> None:
+    """Charge an attempt whose answer could not be read: a model was at work, and is paid."""
+    reading = openai_chat.Reading()
+    passage.charge(outlet, reading, await count(passage.asked.members, reading))
 
 
 async def _reply(passage: Passage, outlet: Outlet, answer: Answer, members: splice.Members) -> None:
