@@ -3,10 +3,13 @@
 What cannot be installed, because there is no registry or no npm, skips its tests with the reason.
 """
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -76,11 +79,12 @@ def clients_python() -> ClientsPython:
     stamp = place / ".installed"
     wanted = _digest(LOCK)
     binaries = place / "bin"
-    if not _is(stamp, wanted):
-        venv.create(place, with_pip=True, clear=True)
-        install = [str(binaries / "python"), "-m", "pip", "install", "--quiet"]
-        _install([*install, "--require-hashes", "-r", str(LOCK)], place)
-        stamp.write_text(wanted)
+    with _one_at_a_time():
+        if not _is(stamp, wanted):
+            venv.create(place, with_pip=True, clear=True)
+            pip = [str(binaries / "python"), "-m", "pip", "--quiet", "--retries", "1"]
+            _install([*pip, "install", "--require-hashes", "-r", str(LOCK)], place)
+            stamp.write_text(wanted)
     return ClientsPython(binaries)
 
 
@@ -92,14 +96,25 @@ def node_modules() -> NodeModules:
     place = PLACE / "node"
     stamp = place / ".installed"
     wanted = _digest(NODE / "package-lock.json")
-    if not _is(stamp, wanted):
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(NODE / name, place)
-        _install(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], place)
-        stamp.write_text(wanted)
+    with _one_at_a_time():
+        if not _is(stamp, wanted):
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(NODE / name, place)
+            npm = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]
+            _install(npm, place)
+            stamp.write_text(wanted)
     return NodeModules(place)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two test runs in one checkout must not install over one another."""
+    PLACE.mkdir(exist_ok=True)
+    with (PLACE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _install(command: list[str], cwd: Path) -> None:
