@@ -195,6 +195,22 @@ class BudgetExceededError(RateLimitError):
     default_type = "budget_exceeded"
     retryable = False
 
+    def __init__(
+        self,
+        message: str = "",
+        llm_provider: str = "",
+        model: str = "",
+        *,
+        current_cost: float | None = None,
+        max_budget: float | None = None,
+        **details: Any,
+    ) -> None:
+        if not message:
+            message = f"the budget of {max_budget} USD is used up ({current_cost} USD spent)"
+        super().__init__(message, llm_provider, model, **details)
+        self.current_cost = current_cost
+        self.max_budget = max_budget
+
 
 class InternalServerError(APIError):
     """500 and other failures on the provider's side."""

@@ -71,8 +71,9 @@ Confidence: TypeAlias = Literal["meter", "page", "vendor_list", "derived", "own"
 """Where a price comes from: a billing meter, a pricing page, the vendor's public list, worked out
 from a documented rule, or stated by the deployment itself."""
 
-Status: TypeAlias = Literal["priced", "unpriced", "estimated", "inconsistent"]
-"""What a receipt's total is worth. The weakest charge decides."""
+Status: TypeAlias = Literal["priced", "unpriced", "estimated", "inconsistent", "unsettled"]
+"""What a receipt's total is worth. The weakest charge decides. ``unsettled``: the process died
+before it knew, and the total is the hold."""
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -333,6 +334,10 @@ class HttpRequest(Struct, frozen=True):
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        """Without headers and body: those hold keys and prompts, and reprs end up in logs."""
+        return f"HttpRequest({self.method} {self.url.partition('?')[0]}, {len(self.body)} bytes)"
 
 
 class ErrorFacts(Struct, frozen=True, kw_only=True):

@@ -153,6 +153,14 @@ def test_priority_has_its_own_price() -> None:
     assert found.total == parse_usd("0.0875")  # 2.5 times 5 and 30
 
 
+def test_a_long_prompt_in_a_tier_without_a_long_price_is_unpriced() -> None:
+    short = charge("gpt-5.4", tokens(1000, 1000), tier="priority", where=DIRECT)
+    long = charge("gpt-5.4", tokens(300_000, 1000), tier="priority", where=DIRECT)
+    assert short.status == "priced"
+    assert (long.total, long.status) == (None, "unpriced")
+    assert "300,000" in long.reason
+
+
 def test_audio_without_a_price_leaves_the_known_lines() -> None:
     found = charge("gpt-5-nano", tokens(1000, 100, audio_tokens=10))
     assert (found.total, found.status) == (None, "unpriced")

@@ -101,6 +101,16 @@ def test_audio_is_its_own_unit_in_and_out() -> None:
             {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 11}},
             "do not fit into 10",
         ),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 20,
+                "completion_tokens_details": {"reasoning_tokens": 50},
+            },
+            "50 reasoning tokens",
+        ),
+        ({"completion_tokens": 5, "total_tokens": 20}, "prompt's tokens are missing"),
         ({"prompt_tokens": "many"}, "prompt_tokens is 'many'"),
         ({"prompt_tokens": -1}, "prompt_tokens is '-1'"),
         ({"prompt_tokens": 1.5}, "no count"),

@@ -39,11 +39,11 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
     from faregate.gateway.listen import bind, hosts, inherited
     from faregate.gateway.server import Hooks
     from faregate.gateway.server import serve as run
-    from faregate.prices.load import load_book
+    from faregate.prices.load import book_of
     from faregate.service import Boot, Service
 
     config = Path(path) if path else _default_config()
-    book = load_book()
+    book = book_of(os.environ)
     settings = _load(config, book)
     for warning in settings.warnings:
         click.echo(str(warning), err=True)
@@ -108,9 +108,9 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
 @click.argument("path", type=click.Path(dir_okay=False))
 def check(path: str) -> None:
     """Check a configuration without starting: every problem at once, with file and line."""
-    from faregate.prices.load import load_book
+    from faregate.prices.load import book_of
 
-    settings = _load(Path(path), load_book())
+    settings = _load(Path(path), book_of(os.environ))
     for warning in settings.warnings:
         click.echo(str(warning))
     models, deployments = len(settings.models) + len(settings.wildcards), settings.deployments()

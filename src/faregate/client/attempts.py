@@ -1,8 +1,8 @@
 """Sending a call: attempts, retries, and what went wrong as exceptions.
 
-A failure is tried again when the provider says so (429, 5xx) or when nothing can have been
-answered (no connection). A call that timed out is not: the provider may be generating, and
-billing, all the same.
+A failure is tried again when the provider says so (408, 409, 429, 5xx, or ``x-should-retry``) or
+when not a byte of an answer came. A call that timed out after it was sent is not, nor one whose
+answer had begun: the provider is generating, and billing, all the same.
 """
 
 import asyncio
@@ -57,7 +57,10 @@ async def attempt(call: Call, once: "Attempt[Made]") -> Made:
 
 
 def _may_retry(error: APIError) -> bool:
-    return error.retryable and not isinstance(error, Timeout)
+    said = error.headers.get("x-should-retry")
+    if said in ("true", "false"):
+        return said == "true"
+    return error.retryable or error.status_code == 409
 
 
 def _wait(error: APIError, tried: int) -> float:
@@ -86,10 +89,14 @@ def broken(call: Call, error: upstream.TransportError) -> APIError:
     """The exception of a call that got no usable answer."""
     where = f"{call.provider.name} deployment {call.deployment.id!r}"
     if isinstance(error, upstream.TransportTimeout):
-        return Timeout(f"{where}: {error}", call.provider.name, call.model)
+        late = Timeout(f"{where}: {error}", call.provider.name, call.model)
+        late.retryable = not error.sent
+        return late
     if isinstance(error, upstream.BodyTooLarge | upstream.ProtocolError | upstream.DecodeError):
         return _unusable(f"{where}: {error}", call, {})
-    return APIConnectionError(f"{where}: {error}", call.provider.name, call.model)
+    lost = APIConnectionError(f"{where}: {error}", call.provider.name, call.model)
+    lost.retryable = not (isinstance(error, upstream.ConnectionLost) and error.begun)
+    return lost
 
 
 def stream_error(

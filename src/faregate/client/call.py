@@ -13,7 +13,7 @@ from faregate.client.options import Options
 from faregate.core import receipt as receipts
 from faregate.core.naming import parse_model
 from faregate.errors import ConfigError
-from faregate.prices.load import load_book
+from faregate.prices.load import book_of
 from faregate.providers.auth import bearer_headers, from_environment, require_key
 from faregate.types import (
     Deployment,
@@ -138,7 +138,9 @@ class Call:
             at=self.at,
             trace=reading.trace,
         )
-        charge = receipts.charge(load_book(), self.provider.price_list, self.deployment, outcome)
+        charge = receipts.charge(
+            book_of(os.environ), self.provider.price_list, self.deployment, outcome
+        )
         return Receipt(
             call_id=self.call_id, charges=(charge,), total=charge.total, status=charge.status
         )
@@ -218,5 +220,8 @@ def _drop(body: JsonObject, name: str) -> Any:
     holder: Any = body
     *path, last = name.split(".")
     for step in path:
-        holder = holder.get(step) if isinstance(holder, dict) else None
+        inner = holder.get(step)
+        if not isinstance(inner, dict):
+            return None
+        holder[step] = holder = dict(inner)  # the caller's own objects are left as they are
     return holder.pop(last, None) if isinstance(holder, dict) else None

@@ -51,6 +51,8 @@ async def acompletion(
     """
     options, sent = split(params, stream=bool(stream))
     body: JsonObject = {"messages": _plain(messages), **sent}
+    if "response_format" in body:
+        body["response_format"] = _response_format(body["response_format"])
     if not stream:
         call = Call(model, "chat/completions", options, body)
         return await attempts.attempt(call, _complete)
@@ -156,9 +158,34 @@ def _priced(
 def _ask_for_usage(body: JsonObject) -> bool:
     """Always ask; returns whether the caller did. An interrupted stream may lose it otherwise."""
     options = body.get("stream_options")
-    asked = isinstance(options, Mapping) and bool(options.get("include_usage"))
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError("stream_options must be an object such as {'include_usage': True}")
+    asked = options is not None and bool(options.get("include_usage"))
     body["stream_options"] = {**(options or {}), "include_usage": True}
     return asked
+
+
+def _response_format(wanted: Any) -> Any:
+    """A pydantic model class as the strict JSON schema it stands for; all else as it is."""
+    schema_of = getattr(wanted, "model_json_schema", None)
+    if not inspect.isclass(wanted) or not callable(schema_of):
+        return wanted
+    schema = _strict(schema_of())
+    named = {"name": wanted.__name__, "schema": schema, "strict": True}
+    return {"type": "json_schema", "json_schema": named}
+
+
+def _strict(schema: Any) -> Any:
+    """A JSON schema as strict mode demands it: nothing optional, nothing beyond it."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _strict(each) for name, each in schema.items() if name != "default"}
+    if found.get("type") == "object" and isinstance(found.get("properties"), dict):
+        found["additionalProperties"] = False
+        found["required"] = list(found["properties"])
+    return found
 
 
 def _plain(messages: object) -> list[Any]:

@@ -9,13 +9,16 @@ from faregate import providers
 from faregate.client.objects import ModelResponse, Receipt, fields_of, iter_choices
 from faregate.core import receipt as receipts
 from faregate.core.naming import parse_model
-from faregate.core.usage import read_usage
+from faregate.core.usage import convention_of, read_usage
 from faregate.errors import ConfigError, UnpricedError
 from faregate.money import MoneyError, parse_usd, to_float
-from faregate.prices.load import load_book
+from faregate.prices.load import book_of
 from faregate.providers.auth import from_environment
 from faregate.types import Charge, Deployment, Target, Usage
 from faregate.wire.openai_chat import Reading
+
+_MOST_CALLS = 1024  # tool calls of one answer
+_MOST = 10**18  # pico-dollars: a million dollars for one call
 
 
 def get_llm_provider(
@@ -36,6 +39,7 @@ def token_counter(
     text: str | list[str] | None = None,
     messages: Sequence[Mapping[str, Any]] | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
+    **_ignored: Any,
 ) -> int:
     """Tokens of a text, or of messages as a prompt; exact for OpenAI's models, else an estimate."""
     from faregate import tokenizer
@@ -131,6 +135,8 @@ def _stated(usage: Mapping[str, Any]) -> float | None:
         total = None if details.get("total") is None else parse_usd(str(details["total"]))
     except MoneyError as error:
         raise UnpricedError(f"usage.cost_details.total: {error}") from None
+    if total is not None and not 0 <= total <= _MOST:
+        raise UnpricedError("usage.cost_details.total is no cost of a call")
     return _known(total, str(details["status"]), str(details.get("reason", "")))
 
 
@@ -146,8 +152,7 @@ def _computed(
     """The cost of an answer that came without a receipt."""
     reading = Reading()
     reading.see(fields)
-    convention = "anthropic" if "input_tokens" in raw and "prompt_tokens" not in raw else "openai"
-    usage = read_usage(raw, "anthropic" if convention == "anthropic" else "openai")
+    usage = read_usage(raw, convention_of(raw))
     served = reading.model
     if not model and not served:
         raise ConfigError("completion_cost: the answer names no model; pass model=")
@@ -197,7 +202,7 @@ def _charge(
     outcome = receipts.Outcome(
         requested_model=requested, served_model=served, usage=usage, tier=tier, at=time.time()
     )
-    found = receipts.charge(load_book(), provider.price_list, deployment, outcome)
+    found = receipts.charge(book_of(os.environ), provider.price_list, deployment, outcome)
     if found.total is None:
         raise UnpricedError(f"the cost is unknown ({found.status}): {found.reason}")
     return found
@@ -254,7 +259,7 @@ def _merge_choice(choices: dict[int, dict[str, Any]], choice: Mapping[str, Any])
 
 def _merge_tool_call(calls: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
     index = piece.get("index")
-    index = len(calls) if index is None else index
+    index = len(calls) if not isinstance(index, int) or not 0 <= index < _MOST_CALLS else index
     while len(calls) <= index:
         calls.append({"id": None, "type": "function", "function": {"name": None, "arguments": ""}})
     call = calls[index]

@@ -4,6 +4,7 @@ Each is a ``dict``, so nothing the provider sends is lost or renamed; the fields
 declared for type checkers and are None when absent.
 """
 
+import copy
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self, cast
@@ -74,7 +75,9 @@ class Record(dict[str, Any]):
         """Plain dicts and lists, all the way down; every field the provider sent."""
         return cast("JsonObject", _plain(self, exclude_none))
 
-    def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
+    def model_dump_json(
+        self, *, indent: int | None = None, exclude_none: bool = False, **_ignored: Any
+    ) -> str:
         """The same as JSON text."""
         encoded = msgspec.json.encode(self.model_dump(exclude_none=exclude_none))
         return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
@@ -83,11 +86,19 @@ class Record(dict[str, Any]):
         """Another name for :meth:`model_dump`."""
         return self.model_dump()
 
-    def json(self) -> str:  # the pydantic v1 name, still in much code
+    def to_json(self, *, indent: int | None = 2, **_ignored: Any) -> str:
         """Another name for :meth:`model_dump_json`."""
-        return self.model_dump_json()
+        return self.model_dump_json(indent=indent)
 
-    def dict(self) -> JsonObject:
+    def json(self, **_ignored: Any) -> JsonObject:
+        """Another name for :meth:`model_dump`: LiteLLM's ``json()`` gives a dict, too."""
+        return self.model_dump()
+
+    def model_copy(self, *, deep: bool = False, **_ignored: Any) -> Self:
+        """A copy; with ``deep`` of everything inside."""
+        return copy.deepcopy(self) if deep else copy.copy(self)
+
+    def dict(self, **_ignored: Any) -> JsonObject:
         """Another name for :meth:`model_dump`."""
         return self.model_dump()
 

@@ -1,5 +1,8 @@
 """The arguments of a call, sorted: what steers Faregate, and what is sent to the provider."""
 
+import math
+import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from faregate.client.bookkeeping import BOOKKEEPING, REFUSED
 from faregate.core.pricebook import SCOPES, is_scope
 from faregate.errors import ConfigError
 from faregate.money import MoneyError, parse_price
+from faregate.providers.auth import resolve_secret
 from faregate.types import OwnPrices, Unit
 from faregate.upstream.limits import Timeouts
 from faregate.upstream.tls import TlsOptions
@@ -27,23 +32,8 @@ _OWN_PRICE_ARGUMENTS: Mapping[str, Unit] = {
     "cache_creation_input_token_cost": "cache_write",
 }
 
-_NOT_SENT = frozenset(
-    {
-        # LiteLLM's own bookkeeping: it means nothing to a provider and changes nothing here.
-        "cache", "caching", "id", "litellm_logging_obj", "litellm_metadata", "litellm_params",
-        "logger_fn", "model_info", "no-log", "preset_cache_key", "proxy_server_request", "tags",
-        "ttl", "verbose", "client", "shared_session", "cooldown_time", "max_budget",
-        "budget_duration", "rpm", "tpm", "weight", "order", "force_timeout",
-    }
-)  # fmt: skip
-_REFUSED = {
-    "mock_response": "run `faregate emulate` and point api_base at it",
-    "mock_tool_calls": "run `faregate emulate` and point api_base at it",
-    "mock_timeout": "run `faregate emulate` with a stall fault",
-    "fallbacks": "list the fallbacks in the gateway's config, or catch the error and call again",
-    "context_window_fallback_dict": "catch ContextWindowExceededError and call again",
-    "model_list": "use the gateway's config",
-}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*\Z")
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -74,6 +64,10 @@ class Options(Struct, frozen=True, kw_only=True):
     additional_drop_params: tuple[str, ...] = ()
     call_id: str = ""
 
+    def __repr__(self) -> str:
+        """Without keys, tokens and headers: reprs end up in logs and tracebacks."""
+        return f"Options(provider={self.provider!r}, api_base={self.api_base!r}, …)"
+
 
 def split(arguments: dict[str, Any], *, stream: bool) -> tuple[Options, dict[str, Any]]:
     """(what steers, what is sent). ``arguments`` is used up.
@@ -81,10 +75,14 @@ def split(arguments: dict[str, Any], *, stream: bool) -> tuple[Options, dict[str
     Raises :class:`ConfigError` naming the argument that makes no sense.
     """
     take = arguments.pop
-    for name, advice in _REFUSED.items():
+    for name, advice in REFUSED.items():
         if take(name, None) is not None:
             raise ConfigError(f"{name} is not supported by the SDK: {advice}")
-    total, timeouts = _timeouts(take("timeout", None), take("stream_timeout", None), stream)
+    total, timeouts = _timeouts(
+        _first(take("timeout", None), take("request_timeout", None)),
+        take("stream_timeout", None),
+        stream,
+    )
     retries = take("num_retries", None)
     most = take("max_retries", None)
     options = Options(
@@ -94,7 +92,7 @@ def split(arguments: dict[str, Any], *, stream: bool) -> tuple[Options, dict[str
         provider=take("custom_llm_provider", None) or "",
         route=take("route", None) or "",
         scope=_scope(take("scope", None)),
-        base_model=take("base_model", None) or "",
+        base_model=_text("base_model", take("base_model", None)) or "",
         discount_bp=_discount(take("discount", None)),
         own_prices=_own_prices(arguments),
         router_fee=_router_fee(take("router_fee", None)),
@@ -115,9 +113,17 @@ def split(arguments: dict[str, Any], *, stream: bool) -> tuple[Options, dict[str
     sent = {
         name: value
         for name, value in arguments.items()
-        if value is not None and name not in _NOT_SENT
+        if value is not None and name not in BOOKKEEPING
     }
+    for name, value in sent.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{name} is {value}, which JSON cannot carry")
     return options, sent
+
+
+def _first(*values: Any) -> Any:
+    """The first that is given."""
+    return next((value for value in values if value is not None), None)
 
 
 def default(name: str) -> Any:
@@ -127,8 +133,11 @@ def default(name: str) -> Any:
 
 
 def _text(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    """A text; ``os.environ/NAME`` is that variable's."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return resolve_secret(value, os.environ)
     secret = getattr(value, "get_secret_value", None)  # pydantic's SecretStr
     if callable(secret):
         return str(secret())
@@ -145,6 +154,8 @@ def _retries(value: object) -> int:
         value = default("num_retries")
     if value is None:
         return DEFAULT_RETRIES
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
         raise ConfigError(f"num_retries must be a whole number from 0 to 100, not {value!r}")
     return value
@@ -274,6 +285,10 @@ def _headers(*sources: object) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for source in sources:
         for name, value in _mapping("extra_headers", source).items():
+            if not _HEADER_NAME.match(str(name)) or not _HEADER_VALUE.match(str(value)):
+                raise ConfigError(
+                    f"extra_headers: {str(name)[:60]!r} or its value cannot stand in a header"
+                )
             found[str(name).lower()] = str(value)
     return found
 

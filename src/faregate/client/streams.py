@@ -1,5 +1,7 @@
 """A streamed answer, chunk by chunk, with the receipt on the last one."""
 
+import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -36,14 +38,14 @@ class CompletionStream:
         self._ended = False
         self._held: JsonObject | None = None
         self._chunks = self._iterate()
-        self._first: list[ModelResponseStream] = []
+        self._first: deque[ModelResponseStream] = deque()
 
     def __aiter__(self) -> AsyncIterator[ModelResponseStream]:
         return self
 
     async def __anext__(self) -> ModelResponseStream:
         if self._first:
-            return self._first.pop()
+            return self._first.popleft()
         return await anext(self._chunks)
 
     async def __aenter__(self) -> Self:
@@ -58,14 +60,17 @@ class CompletionStream:
         await self.aclose()
 
     async def open(self) -> Self:
-        """Wait for the first chunk: Azure throttles inside HTTP 200, in the first event.
+        """Wait for the first chunk that says something: Azure throttles inside HTTP 200.
+
+        Its usual first chunk has only the prompt's filter results; an error may come after it.
 
         Raises what the provider's error stands for, before the stream has begun for the caller.
         """
         try:
-            self._first = [await anext(self._chunks)]
-        except StopAsyncIteration:
-            pass
+            async for chunk in self._chunks:
+                self._first.append(chunk)
+                if _commits(chunk):
+                    break
         except BaseException:
             await self._answer.aclose()
             raise
@@ -85,7 +90,7 @@ class CompletionStream:
                 if self._ended:
                     break
             if not self._ended:
-                for chunk in self._take(decoder.finish()):
+                for chunk in self._take_rest(decoder.finish()):
                     yield chunk
             if not self._ended and not self._complete():
                 raise self._cut_off()
@@ -129,6 +134,11 @@ class CompletionStream:
                 self._held = found
             else:
                 yield self._chunk(found)
+
+    def _take_rest(self, events: Iterable[Event]) -> Iterable[ModelResponseStream]:
+        """What an ended stream left without its last blank line; half an event is nothing."""
+        with contextlib.suppress(openai_chat.WireError):
+            yield from self._take(events)
 
     def _chunk(self, found: JsonObject) -> ModelResponseStream:
         model = found.get("model")
@@ -189,6 +199,13 @@ class CompletionStream:
 
     def _estimate(self) -> Usage:
         return estimate_usage(self._call.body, self._reading)
+
+
+def _commits(chunk: ModelResponseStream) -> bool:
+    """Whether a chunk is part of an answer, and not only what comes before one."""
+    return bool(chunk.usage) or any(
+        each.delta or each.finish_reason is not None for each in chunk.choices
+    )
 
 
 def _finishes(choice: Any) -> bool:

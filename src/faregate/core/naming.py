@@ -135,6 +135,9 @@ def _by_prefix(
     folded = prefix.lower()
     if slash and prefix and known(folded):
         return _Named(folded, rest)
+    meant = _nearest(folded, names) if slash and is_azure_base(api_base) else ""
+    if meant and not names_router(prefix):
+        raise ConfigError(f"model {model!r}: {prefix!r} is no known provider{meant}; {_FORM}")
     if api_base:
         return _Named("azure_ai" if is_azure_base(api_base) else "openai", model)
     if names_router(prefix) and not known(folded):

@@ -7,7 +7,7 @@ reason, never zero and never a price of something similar.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -49,6 +49,8 @@ class Rates(Struct, frozen=True):
 
     ``short`` and ``long`` map units to rows; ``long`` is empty where there is no long-context
     price. ``long_from`` is the smallest prompt, in tokens, that is billed by ``long`` (0: never).
+    With ``long_from`` and no ``long``, such prompts have no price: the standard tier has one of
+    their own, and this tier does not.
     """
 
     short: Mapping[Unit, Price]
@@ -178,9 +180,10 @@ class PriceBook:
         if found is None and self._vendor is not None and key not in self._asked:
             if len(self._asked) >= _MEMORY:  # names come from upstreams: do not grow for ever
                 return []
-            self._asked.add(key)
             for price in self._vendor(provider, name):
-                self._add(price)
+                if price.id not in self._by_id:  # another thread may have asked at the same time
+                    self._add(price)
+            self._asked.add(key)
             found = self._by_model.get(key)
         return found or []
 
@@ -190,7 +193,12 @@ class PriceBook:
 
     def _remember(self, provider: str, model: str, scope: Scope, tier: Tier) -> _Timeline:
         rows = [row for row in self._priced(provider, model) if row.tier == tier]
-        timeline = _timeline([row for row in rows if row.scope in _scopes(scope)])
+        placed = [row for row in rows if row.scope in _scopes(scope)]
+        usual: list[Price] = []
+        if placed and tier != "standard":
+            every = self._priced(provider, model)
+            usual = [row for row in every if row.tier == "standard" and row.scope in _scopes(scope)]
+        timeline = _timeline(placed, usual)
         if len(self._timelines) >= _MEMORY:
             self._timelines.clear()
         self._timelines[(provider, model, scope, tier)] = timeline
@@ -210,14 +218,15 @@ class PriceBook:
         return f"no price for {asked}: the price book has it for {', '.join(others[:6])}{more}"
 
 
-def _timeline(rows: list[Price]) -> _Timeline:
-    edges = {row.effective_from for row in rows}
-    edges.update(row.effective_to for row in rows if row.effective_to is not None)
+def _timeline(rows: list[Price], usual: Sequence[Price] = ()) -> _Timeline:
+    """``usual`` are the standard tier's rows, for a tier that is not: they say what is long."""
+    edges = {row.effective_from for row in (*rows, *usual)}
+    edges.update(row.effective_to for row in (*rows, *usual) if row.effective_to is not None)
     starts = sorted(edges)
-    return _Timeline(starts, [None, *(_rates(rows, start) for start in starts)])
+    return _Timeline(starts, [None, *(_rates(rows, usual, start) for start in starts)])
 
 
-def _rates(rows: list[Price], at: float) -> Rates | None:
+def _rates(rows: Sequence[Price], usual: Sequence[Price], at: float) -> Rates | None:
     best: dict[tuple[str, Unit], Price] = {}
     for row in rows:
         if row.effective_from > at or (row.effective_to is not None and at >= row.effective_to):
@@ -229,7 +238,9 @@ def _rates(rows: list[Price], at: float) -> Rates | None:
     long = {unit: row for (context, unit), row in best.items() if context == "long"}
     if not short:
         return None
-    return Rates(short, long, min((row.context_from for row in long.values()), default=0))
+    standard = _rates(usual, (), at) if usual else None
+    unsaid = standard.long_from if standard is not None else 0
+    return Rates(short, long, min((row.context_from for row in long.values()), default=unsaid))
 
 
 def _rank(row: Price) -> tuple[bool, float, float]:

@@ -79,7 +79,8 @@ def charge(book: PriceBook, price_list: str, deployment: Deployment, outcome: Ou
         if deployment.own_prices is not None:
             _own_lines(tally, deployment, usage)
         elif served:
-            name = deployment.base_model or served
+            # A router's deployment is named for none of the models behind it.
+            name = (deployment.base_model or served) if deployment.route == "direct" else served
             rates = book.lookup(price_list, name, deployment.scope, outcome.tier, at=outcome.at)
             if isinstance(rates, Unpriced):
                 tally.missing = rates.reason
@@ -140,8 +141,11 @@ def _status(usage: Usage | None, tally: _Tally) -> Status:
 
 
 def _model_lines(tally: _Tally, rates: Rates, usage: Usage, discount_bp: int) -> None:
-    long = bool(rates.long) and usage.prompt >= rates.long_from
+    long = bool(rates.long_from) and usage.prompt >= rates.long_from
     prices = rates.long if long else rates.short
+    if long and not prices:
+        tally.missing = f"no price in this tier for a prompt of {usage.prompt:,} tokens"
+        return
     context: Context = "long" if long else "short"
     for unit in UNITS:
         quantity: int = getattr(usage, unit)

@@ -15,11 +15,39 @@ from faregate.types import Usage
 
 Convention = Literal["openai", "anthropic"]
 
+_ANTHROPIC = ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation")
+_TOTALS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+)
+
 _LARGEST = 10**12  # tokens; a count above it is a broken number, not a call
 
 
 class _BadCountError(Exception):
     """A count that is no count. Carries the field's name."""
+
+
+def convention_of(raw: Mapping[str, Any]) -> Convention:
+    """Which convention a ``usage`` object of unknown origin follows, by the names it uses.
+
+    ``input_tokens`` alone is no sign: OpenAI's Responses use it, too, and say a total with it.
+    """
+    if "prompt_tokens" in raw or "input_tokens_details" in raw:
+        return "openai"
+    if any(name in raw for name in _ANTHROPIC):
+        return "anthropic"
+    return "anthropic" if "input_tokens" in raw and "total_tokens" not in raw else "openai"
+
+
+def says_anything(raw: Mapping[str, Any]) -> bool:
+    """Whether a ``usage`` object has a count at all: some are there with zeros or nulls only."""
+    return any(raw.get(name) not in (None, 0, False) for name in _TOTALS)
 
 
 def read_usage(raw: Mapping[str, Any], convention: Convention) -> Usage:
@@ -68,6 +96,8 @@ def _is_nothing(part: Mapping[str, Any]) -> bool:
 
 def _openai(raw: Mapping[str, Any]) -> Usage:
     prompt = _count(raw, "prompt_tokens", "input_tokens")
+    if raw.get("prompt_tokens") is None and raw.get("input_tokens") is None:
+        raise _BadCountError("the prompt's tokens are missing")
     completion = _count(raw, "completion_tokens", "output_tokens")
     inside = _part(raw, "prompt_tokens_details", "input_tokens_details")
     outside = _part(raw, "completion_tokens_details", "output_tokens_details")
@@ -104,8 +134,8 @@ def _completion(
     if left_over < 0:
         total = prompt + completion + left_over
         return completion, f"total_tokens is {total}, less than {prompt} + {completion}"
-    if left_over == 0 and reasoning > completion:
-        return completion, f"{reasoning} reasoning tokens in a completion of {completion}"
+    if reasoning > completion + left_over:
+        return completion + left_over, f"{reasoning} reasoning tokens do not fit the total"
     return completion + left_over, ""
 
 

@@ -209,7 +209,7 @@ class Emulator:
 def _decoded(body: bytes) -> dict[str, Any]:
     try:
         found = json.decode(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise Refused(refusals.invalid("We could not parse the JSON body of your request."))

@@ -151,8 +151,9 @@ async def _pump(
 async def _charge(passage: Passage, outlet: Outlet, tap: Tap) -> None:
     """The charge by the provider's usage, or by our count where the stream never gave it."""
     usage = tap.reading.usage()
-    if usage is None:
-        usage = await count(passage.asked.members, tap.read_kept())
+    if usage is None or not usage.completion:
+        reading = tap.read_kept()
+        usage = reading.usage() or await count(passage.asked.members, reading)
     passage.charge(outlet, tap.reading, usage)
 
 

@@ -76,7 +76,10 @@ class Tap:
 
     def finish(self) -> bytes:
         """What an upstream that closed without a last blank line left behind."""
-        return self._forward(self._decoder.finish())
+        try:
+            return self._forward(self._decoder.finish())
+        except openai_chat.WireError:
+            return b""  # half an event is nothing; whether the answer is whole, ``complete`` says
 
     def last(self, usage: Mapping[str, Any], more: Mapping[str, Any]) -> bytes:
         """The end of the stream: the usage with its cost, where it was asked for, and [DONE].

@@ -68,9 +68,10 @@ async def _reply(passage: Passage, outlet: Outlet, answer: Answer, members: spli
     reading = openai_chat.Reading()
     reading.see(openai_chat.facts_of(members))
     usage = reading.usage()
-    if usage is None:
+    if usage is None or (not usage.completion and "choices" in members):
+        # Its text decides what a usage without output tokens is worth.
         reading.see(openai_chat.decode_answer(answer.body))
-        usage = await count(passage.asked.members, reading)
+        usage = reading.usage() or await count(passage.asked.members, reading)
     passage.charge(outlet, reading, usage)
     said = reading.raw_usage or usage_fields(usage)
     changed: dict[str, Any] = {"usage": {**said, **passage.cost}}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -41,6 +42,11 @@ _CONTEXTS: tuple[str, ...] = get_args(Context)
 _CONFIDENCES: tuple[str, ...] = get_args(Confidence)
 
 
+def book_of(environ: Mapping[str, str]) -> PriceBook:
+    """The bundled book with the files the environment names."""
+    return load_book(price_files(environ))
+
+
 def load_book(extra: Sequence[Path] = ()) -> PriceBook:
     """The bundled price book, with the rows of the files in ``extra`` added.
 
@@ -48,6 +54,12 @@ def load_book(extra: Sequence[Path] = ()) -> PriceBook:
     again. Raises :class:`~faregate.errors.PriceBookError` naming file, line and column.
     """
     return _load(tuple(extra))
+
+
+def price_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files of ``FAREGATE_PRICE_FILES``, separated like a PATH; beside the bundled ones."""
+    stated = environ.get("FAREGATE_PRICE_FILES", "")
+    return tuple(Path(part).expanduser() for part in stated.split(os.pathsep) if part)
 
 
 @lru_cache(maxsize=8)

@@ -138,7 +138,7 @@ class Exchange:
             where = "in the middle of the response head"
         else:
             where = f"after {self._body_bytes} bytes of the body"
-        self.fail(ConnectionLost(f"{self.peer}: {why} {where}", self.sent))
+        self.fail(ConnectionLost(f"{self.peer}: {why} {where}", self.sent, bool(self.received)))
 
     def fail(self, error: TransportError) -> None:
         """End the exchange with an error, unless it has ended already."""

@@ -65,7 +65,14 @@ class TotalTimeout(TransportTimeout):
 
 
 class ConnectionLost(TransportError):
-    """The connection ended before the answer did: closed, reset, or cut short."""
+    """The connection ended before the answer did: closed, reset, or cut short.
+
+    ``begun`` says whether any byte of the answer had come: then a model was at work, and is paid.
+    """
+
+    def __init__(self, message: str, sent: bool = False, begun: bool = False) -> None:
+        super().__init__(message, sent)
+        self.begun = begun
 
 
 class ProtocolError(TransportError):

@@ -1,6 +1,7 @@
 """Text from an upstream, made safe to show: bounded, printable, without anything like a key."""
 
 import re
+from typing import Any
 
 LONGEST = 2000
 """Characters of an upstream's message that are kept."""
@@ -15,6 +16,22 @@ _SECRET = re.compile(
     r"|(?<=\bBearer )[A-Za-z0-9._~+/=-]{12,}"
     r"|\b[A-Za-z0-9]{84}\b"  # Azure resource keys
 )
+
+
+_DEEPEST = 12
+
+
+def cleaned(value: Any, depth: int = 0) -> Any:
+    """A provider's JSON with every text in it made safe to show."""
+    if isinstance(value, str):
+        return clean(value)
+    if depth >= _DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {str(name): cleaned(each, depth + 1) for name, each in value.items()}
+    if isinstance(value, list):
+        return [cleaned(each, depth + 1) for each in value[:1000]]
+    return value
 
 
 def clean(text: str, longest: int = LONGEST) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from faregate.core.usage import read_usage
+from faregate.core.usage import convention_of, read_usage, says_anything
 from faregate.types import JsonObject, RouterTrace, Usage
 from faregate.wire.router_controls import parse_trace
 
@@ -98,7 +99,7 @@ class Reading:
         if tier is not None:
             self.tier = tier
         usage = found.get("usage")
-        if isinstance(usage, dict) and usage:
+        if isinstance(usage, dict) and says_anything(usage):
             self.raw_usage = usage
         if "model_selection_details" in found:
             self.trace = parse_trace(found) or self.trace
@@ -134,7 +135,12 @@ class Reading:
 
     def usage(self) -> Usage | None:
         """The billable units; None when the provider said nothing."""
-        return None if self.raw_usage is None else read_usage(self.raw_usage, "openai")
+        if self.raw_usage is None:
+            return None
+        found = read_usage(self.raw_usage, convention_of(self.raw_usage))
+        if self.text and not found.completion and not found.problem:
+            return structs.replace(found, problem="an answer with text and no output tokens")
+        return found
 
     def price_tier(self) -> str:
         """The tier whose prices apply."""

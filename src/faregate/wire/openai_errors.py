@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from faregate.types import ErrorFacts, JsonObject
-from faregate.wire.error_text import clean
+from faregate.wire.error_text import clean, cleaned
 from faregate.wire.retry_delay import retry_delay
 
 Kind: TypeAlias = Literal["", "content_filter", "context_window", "unsupported_param", "budget"]
@@ -124,7 +124,7 @@ def _of_object(
         kind=kind,
         filter_result=results,
         retry_after=retry_delay(headers, raw, now=now),
-        body=found if results is None or error is found.get("error") else {"error": error},
+        body=cleaned(found if results is None or error is found.get("error") else {"error": error}),
     )
 
 
