@@ -68,6 +68,7 @@ class Passage:
     __slots__ = (
         "asked",
         "at",
+        "at_work",
         "attempts",
         "call_id",
         "charges",
@@ -115,6 +116,8 @@ class Passage:
         self.outlet: Outlet | None = None
         self.fallbacks = 0
         self.upstream_seconds = 0.0
+        self.at_work = False
+        """Whether a deployment has a request of this call that is neither charged nor failed."""
         # What came of it
         self.charges: list[Charge] = []
         self.receipt: Receipt | None = None
@@ -127,6 +130,7 @@ class Passage:
 
     def tried(self, outlet: Outlet, began: float, error: ErrorFacts | None, status: int) -> None:
         """Take down an attempt. ``began`` is of the performance counter."""
+        self.at_work = error is None
         seconds = time.perf_counter() - began
         self.upstream_seconds += seconds
         deployment = outlet.deployment
@@ -147,6 +151,7 @@ class Passage:
 
     def spoilt(self, error: ErrorFacts) -> None:
         """The last attempt came back with a 200 that is none."""
+        self.at_work = False
         self.tries[-1] = structs.replace(self.tries[-1], error=error.code or str(error.status))
 
     def broke(self, error: ErrorFacts) -> None:
@@ -161,6 +166,12 @@ class Passage:
         self.error = error.code
         self.outcome = "failed"
         self.status = self.status or error.status_code
+
+    def crashed(self) -> None:
+        """The call ends with a fault of ours."""
+        self.error = "internal_error"
+        self.outcome = "failed"
+        self.status = self.status or 500
 
     def cancelled(self) -> None:
         """The client left, or the server is stopping."""
@@ -187,6 +198,7 @@ class Passage:
 
     def charge(self, outlet: Outlet, reading: openai_chat.Reading, usage: Usage | None) -> Receipt:
         """Charge an attempt that reached an upstream which bills it; the receipt so far."""
+        self.at_work = False
         outcome = receipts.Outcome(
             requested_model=self.asked.model,
             served_model=reading.model,

@@ -60,6 +60,9 @@ async def relay(
             await asyncio.shield(estimate(passage))
             if not watch.ended_it:
                 raise
+        except BaseException:
+            passage.crashed()
+            raise
         finally:
             settle(passage)
             record(passage.row())
@@ -152,7 +155,7 @@ async def send(passage: Passage) -> None:
 
 async def estimate(passage: Passage) -> None:
     """The charge of a call that was cut off while a deployment was at work on it."""
-    if passage.outlet is not None and not passage.charges:
+    if passage.outlet is not None and passage.at_work:
         reading = openai_chat.Reading()
         usage = await count(passage.asked.members, reading)
         passage.charge(passage.outlet, reading, usage)

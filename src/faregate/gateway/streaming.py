@@ -34,7 +34,7 @@ async def send_stream(passage: Passage, outlet: Outlet) -> ErrorFacts | None:
             error = failures.of_stream(problem)
             passage.tried(outlet, began, error, 200)
             if tap.telling:  # something was generated, and is billed, before it failed
-                await _charge(passage, outlet, tap)
+                await asyncio.shield(_charge(passage, outlet, tap))
             return error
         passage.tried(outlet, began, None, 200)
         passage.answered()
@@ -42,7 +42,7 @@ async def send_stream(passage: Passage, outlet: Outlet) -> ErrorFacts | None:
             await _relay(passage, tap, first, chunks, upstream)
         finally:
             # A client that left, a cancelled task: what was generated is still to be paid for.
-            if not passage.charges:
+            if passage.at_work:
                 await asyncio.shield(_charge(passage, outlet, tap))
     return None
 
@@ -53,6 +53,7 @@ async def _open(passage: Passage, outlet: Outlet, began: float) -> AnswerStream 
         passage.operation, passage.asked.members, passage.exchange.headers
     )
     timeouts = outlet.timeouts(passage.snapshot.settings, stream=True, left=passage.left())
+    passage.at_work = True
     try:
         answer = await outlet.transport().stream(request, timeouts)
         kind = answer.headers.get("content-type", "")
@@ -106,8 +107,8 @@ async def _relay(
         await _pump(passage, outlet, tap, first, chunks)
     except failures.BREAKS as problem:
         error = failures.of_stream(problem)
-        passage.broke(error)
         await _charge(passage, outlet, tap)
+        passage.broke(error)
         if not exchange.client.gone:
             await exchange.write(
                 error_event(failures.exception(error, outlet, passage.asked.model))

@@ -41,6 +41,7 @@ async def _exchange(passage: Passage, outlet: Outlet) -> Answer | ErrorFacts:
     )
     timeouts = outlet.timeouts(passage.snapshot.settings, stream=False, left=passage.left())
     began = time.perf_counter()
+    passage.at_work = True
     try:
         answer = await outlet.transport().send(request, timeouts)
     except TransportError as problem:
