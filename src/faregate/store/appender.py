@@ -1,0 +1,171 @@
+"""Rows into a store that may be away: again and again, and never out of order."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from faregate.types import Row
+
+_log = logging.getLogger("faregate.ledger")
+
+_ABOUT_THE_ROWS = ("DataError", "IntegrityError", "IntegrityConstraintViolationError")
+
+
+class RowSink(Protocol):
+    """Where rows go in the end."""
+
+    async def append(self, rows: Sequence[Row], /) -> object:
+        """Keep the rows, all or none; a row whose call id is kept already is passed over.
+
+        Whatever it raises means that none is kept for certain; the same rows are given again.
+        """
+
+
+class AppenderOptions(Struct, frozen=True, kw_only=True):
+    """How long to wait for a store."""
+
+    timeout: float = 30.0
+    """Seconds an ``append`` may take."""
+    backoff: float = 0.1
+    """Seconds before the second try; each further wait is twice as long."""
+    longest_backoff: float = 5.0
+    tries_of_a_row: int = 3
+    """How often a row is given alone before it is set aside as one the store cannot hold."""
+
+
+class Appender:
+    """Appends until it has succeeded. One store; any number of callers, one batch at a time."""
+
+    def __init__(
+        self,
+        sink: RowSink,
+        set_aside: Callable[[Row, str], None],
+        options: AppenderOptions | None = None,
+        *,
+        refuses: Callable[[BaseException], bool] | None = None,
+    ) -> None:
+        """``set_aside`` keeps a row the store can never hold, and is told the error's type.
+
+        ``refuses`` tells from an exception that the rows are at fault and not the store.
+        """
+        self._sink = sink
+        self._set_aside = set_aside
+        self._options = options or AppenderOptions()
+        self._refuses = refuses or about_the_rows
+        self._turn = asyncio.Lock()
+        self.store_up = True
+        """Whether the last append reached the store."""
+        self.stored = 0
+        """Rows appended, those the store had already included."""
+        self.refused = 0
+        """Rows set aside."""
+        self.failures = 0
+        """Appends that failed."""
+        self.down_since: float | None = None
+        """``time.monotonic`` of the first failure since the last success."""
+        self.last_error = ""
+        """The type of the last failure; its text may hold an address with a password."""
+
+    async def append(self, rows: Sequence[Row]) -> None:
+        """Return when every row is stored or set aside. Retries for ever; may be cancelled."""
+        async with self._turn:
+            tries = 0
+            while rows:
+                error = await self._try(rows)
+                if error is None:
+                    return
+                if not self._refuses(error):
+                    tries += 1
+                    await self._pause(tries)
+                elif len(rows) > 1:
+                    rows = await self._one_by_one(rows)
+                else:
+                    rows = await self._alone(rows[0])
+
+    async def _one_by_one(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Find the rows at fault. Returns what is left when the store went away meanwhile."""
+        for index, row in enumerate(rows):
+            error = await self._try((row,))
+            if error is None:
+                continue
+            if not self._refuses(error) or await self._alone(row):
+                return rows[index:]
+        return ()
+
+    async def _alone(self, row: Row) -> Sequence[Row]:
+        """Give a row that was refused once more, and set it aside when it stays refused."""
+        error: BaseException | None = None
+        for attempt in range(1, self._options.tries_of_a_row):
+            await self._pause(attempt)
+            error = await self._try((row,))
+            if error is None:
+                return ()
+            if not self._refuses(error):
+                return (row,)
+        kind = type(error).__name__
+        try:
+            self._set_aside(row, kind)
+        except OSError as failure:
+            _log.error(
+                "ledger: call %s is refused by the store (%s) and cannot be set aside: %s",
+                row.call_id, kind, failure.strerror,
+            )  # fmt: skip
+            await self._pause(self._options.tries_of_a_row)
+            return (row,)
+        self.refused += 1
+        _log.error("ledger: call %s is refused by the store (%s) and set aside", row.call_id, kind)
+        return ()
+
+    async def _try(self, rows: Sequence[Row]) -> BaseException | None:
+        try:
+            async with asyncio.timeout(self._options.timeout):
+                await self._sink.append(rows)
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises, the rows stay ours
+            self._failed(error, len(rows))
+            return error
+        if not self.store_up:
+            _log.warning("ledger: the store takes rows again")
+        self.store_up, self.down_since = True, None
+        self.stored += len(rows)
+        return None
+
+    def _failed(self, error: Exception, count: int) -> None:
+        self.failures += 1
+        self.last_error = type(error).__name__
+        if self._refuses(error):
+            return  # it answered
+        if self.store_up:
+            _log.error("ledger: the store does not take %d rows (%s)", count, self.last_error)
+            self.down_since = time.monotonic()
+        self.store_up = False
+
+    async def _pause(self, tries: int) -> None:
+        options = self._options
+        longest = min(options.backoff * 2 ** min(tries - 1, 30), options.longest_backoff)
+        await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+
+def about_the_rows(error: BaseException) -> bool:
+    """Whether an error says that a value does not fit, rather than that the store is away."""
+    causes = list(_causes(error))
+    if any(isinstance(each, OSError) for each in causes):
+        return False
+    return any(
+        isinstance(each, OverflowError | UnicodeEncodeError)
+        or any(kind.__name__ in _ABOUT_THE_ROWS for kind in type(each).__mro__)
+        for each in causes
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    for _ in range(8):
+        if seen is None:
+            return
+        yield seen
+        seen = seen.__cause__ or getattr(seen, "orig", None)
