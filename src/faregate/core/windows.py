@@ -24,12 +24,13 @@ _DAY = 86_400
 _MINUTE, _HOUR, _WEEK = 60, 3_600, 7 * _DAY
 _LONGEST_MONTHS = 120
 _LATEST = 250_000_000_000.0  # year 9892: the calendar's arithmetic ends soon after
+_EPOCH = date(1970, 1, 1).toordinal()
 _MONDAY = date(1970, 1, 5).toordinal()
 _FORM = (
     "write it like 30s, 5m, 24h, 7d, 2w, 1mo or 1y, or as minute, hourly, daily, weekly, monthly, "
     "yearly or total; 'rolling 24h' looks back from now"
 )
-_TEXT = re.compile(r"(?:(rolling|calendar)[ _:-]+)?(?:per |every )?(?:(\d{1,9}) ?)?([a-z]+)\Z")
+_TEXT = re.compile(r"(?:(rolling|calendar)[ _:-]+)?(?:per |every )?(?:([0-9]{1,9}) ?)?([a-z]+)\Z")
 _SECONDS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "minutely"), _MINUTE),
@@ -117,8 +118,10 @@ def parse_window(text: str, *, rolling: bool = False) -> BudgetWindow:
         raise ConfigError(f"{text[:40]!r} is no window: {word!r} is no unit of time; {_FORM}")
     if count == 0:
         raise ConfigError(f"{text[:40]!r} is no window: it has no length; {_FORM}")
-    window = _of_months(count * _MONTHS[word], rolling) if word in _MONTHS else None
-    window = window or _of_seconds(count * _SECONDS[word], rolling, text)
+    if word in _MONTHS:
+        window = BudgetWindow("month", count * _MONTHS[word], rolling)
+    else:
+        window = _of_seconds(count * _SECONDS[word], rolling, text)
     if window.seconds > _LONGEST_MONTHS * 31 * _DAY:
         raise ConfigError(f"{text[:40]!r} is longer than ten years; use total, or {_FORM}")
     return window
@@ -164,10 +167,6 @@ def slotting(window: BudgetWindow) -> Slotting:
     return Slotting(width, math.ceil(length / width))
 
 
-def _of_months(months: int, rolling: bool) -> BudgetWindow:
-    return BudgetWindow("month", months, rolling)
-
-
 def _of_seconds(seconds: int, rolling: bool, text: str) -> BudgetWindow:
     if seconds < _DAY:
         return BudgetWindow("second", seconds, rolling)
@@ -194,6 +193,3 @@ def _midnight(day: int, zone: tzinfo) -> float:
     if moment.utcoffset() == timedelta(0):
         return (day - _EPOCH) * float(_DAY)
     return moment.timestamp()
-
-
-_EPOCH = date(1970, 1, 1).toordinal()
