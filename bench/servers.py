@@ -70,12 +70,28 @@ def floor(url: str) -> Iterator[Server]:
 @contextmanager
 def faregate(url: str, level: str = "warning") -> Iterator[Server]:
     """The gateway, with key, routing, prices, receipts and metrics; its log at ``level``."""
-    port = _free_port()
     name = "gateway" if level == "warning" else f"gateway, {level} log"
-    with _file(_FAREGATE.format(url=url, level=level)) as config:
-        command = [sys.executable, "-m", "faregate", "--config", config, "--port", str(port)]
+    with faregate_with(_FAREGATE.format(url=url, level=level), name) as server:
+        yield server
+
+
+@contextmanager
+def faregate_with(config: str, name: str = "gateway") -> Iterator[Server]:
+    """The gateway with this text as its configuration."""
+    port = _free_port()
+    with _file(config) as path:
+        command = [sys.executable, "-m", "faregate", "--config", path, "--port", str(port)]
         with _running(name, command, port, {"FAREGATE_MASTER_KEY": KEY}) as server:
             yield server
+
+
+@contextmanager
+def emulator(*arguments: str) -> Iterator[Server]:
+    """``faregate emulate`` with these arguments."""
+    port = _free_port()
+    command = [sys.executable, "-m", "faregate", "emulate", "--port", str(port), *arguments]
+    with _running("emulator", command, port, {}) as server:
+        yield server
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from faregate.emulator.config import Config, DeploymentSpec
 from faregate.emulator.control import PREFIX, State, control
 from faregate.emulator.delivery import Delivery
 from faregate.emulator.embeddings import embed
-from faregate.emulator.faults import NONE, UNBILLED, Fault, parse_fault, refusal_of
+from faregate.emulator.faults import NONE, Fault, parse_fault, refusal_of
 from faregate.emulator.meter import Metered
 from faregate.emulator.refusals import Refusal, Refused
 from faregate.emulator.routes import Operation, operation_of
@@ -135,7 +135,7 @@ class Emulator:
             usage=usage,
             fault=delivery.fault.name,
         )
-        if delivery.fault.name not in UNBILLED:
+        if delivery.fault.is_billed(stream=False):
             self.state.meter.bill(call)
         await delivery.whole(body, 0)
         call.completed = True

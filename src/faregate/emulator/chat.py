@@ -15,7 +15,7 @@ from faregate.emulator.control import State
 from faregate.emulator.controls import Decision, read_controls, trace
 from faregate.emulator.counting import Counts, prompt_tokens
 from faregate.emulator.delivery import Delivery
-from faregate.emulator.faults import UNBILLED, Fault
+from faregate.emulator.faults import Fault
 from faregate.emulator.meter import Metered
 from faregate.emulator.pool import Model, find_or_invent
 from faregate.emulator.prompt import has_images, whole_text
@@ -89,7 +89,8 @@ class ChatService:
             usage=usage,
             fault=call.fault.name,
         )
-        return metered if call.fault.name in UNBILLED else self._state.meter.bill(metered)
+        billed = call.fault.is_billed(stream=metered.stream)
+        return self._state.meter.bill(metered) if billed else metered
 
     def _answer(self, call: Call) -> tuple[Answer, str, dict[str, Any] | None]:
         """The answer, the served name and the routing trace if it was asked for."""

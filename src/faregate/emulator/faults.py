@@ -50,7 +50,7 @@ FAULTS: dict[str, str] = {
 }
 """Every fault and what it does. The documentation lists the same."""
 
-UNBILLED = frozenset({"html-200", "empty-200", "throttle-in-stream", "stall", "reset"})
+_UNBILLED = frozenset({"html-200", "empty-200", "throttle-in-stream", "stall", "reset"})
 """Faults after which no model has answered, so nothing is metered."""
 
 _MAX_ENTRIES = 1000
@@ -74,6 +74,14 @@ class Fault(Struct, frozen=True, kw_only=True):
             for key, value in self.options.items()
             if key.startswith(("retry-after", "x-", "policy-id"))
         }
+
+    def is_billed(self, *, stream: bool) -> bool:
+        """Whether a model answers all the same, so that the meter counts it."""
+        if self.name == "throttle-in-stream":
+            return not stream  # it does nothing to a whole answer
+        if self.name == "stall" and "seconds" in self.options:
+            return True  # the answer comes after the silence
+        return self.name not in _UNBILLED
 
 
 NONE = Fault()
