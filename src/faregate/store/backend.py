@@ -1,0 +1,143 @@
+"""What differs between the databases. Everything else of the SQL is written once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from faregate.store.calls import Record
+from faregate.store.errors import LedgerError, LedgerUnavailableError
+from faregate.store.tables import MEASURE_COLUMNS
+
+Delta = tuple[int, ...]
+"""period, series, then the numbers of :data:`MEASURE_COLUMNS`."""
+
+
+class Backend(ABC):
+    """One database: its connections and the statements it wants in its own way."""
+
+    place: str
+    """Named in errors; holds no password."""
+    many_at_once: bool
+    """Whether several transactions may write at the same time."""
+
+    @abstractmethod
+    def make_engine(self) -> AsyncEngine:
+        """A new engine. Nothing is connected yet."""
+
+    @abstractmethod
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Wait for the lock under which the schema is changed; it ends with the transaction."""
+
+    @abstractmethod
+    async def insert_calls(
+        self, connection: AsyncConnection, records: Sequence[Record]
+    ) -> set[str]:
+        """Insert those that are not there, and return their call ids."""
+
+    @abstractmethod
+    async def insert_tags(
+        self, connection: AsyncConnection, tags: Sequence[tuple[str, int, str, int]]
+    ) -> None:
+        """Insert (tag, started, call id, day)."""
+
+    @abstractmethod
+    async def add_up(
+        self, connection: AsyncConnection, table: Table, deltas: Sequence[Delta]
+    ) -> None:
+        """Add deltas to the lines of a roll-up."""
+
+    @abstractmethod
+    async def lock_changes(self, connection: AsyncConnection) -> None:
+        """Let no other process write entities until the transaction ends."""
+
+    async def before_append(self, engine: AsyncEngine, days: set[int]) -> None:
+        """Make room for rows of these days, where that takes a transaction of its own."""
+
+    async def drop_days(self, engine: AsyncEngine, before: int) -> int:
+        """Delete what can be deleted by the day, up to an instant in microseconds; how many rows."""
+        return 0
+
+    @abstractmethod
+    def writing(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction that writes, committed at the end of the block."""
+
+    @abstractmethod
+    def reason(self, error: BaseException) -> str:
+        """Why a statement failed, when trying again later may help; else an empty text."""
+
+
+@contextmanager
+def naming(backend: Backend) -> Iterator[None]:
+    """Turn the drivers' errors into the ledger's.
+
+    The drivers' own texts may quote statements, values or the connection's address, so only what a
+    backend picks from them goes on, and the chain ends here.
+    """
+    try:
+        yield
+    except PoolTimeoutError:
+        raise LedgerUnavailableError(
+            f"{backend.place}: every connection has been busy for too long"
+        ) from None
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig and error.orig.__cause__ else error.orig
+        raise _named(backend, cause or error, broken=error.connection_invalidated) from None
+    except (OSError, SQLAlchemyError) as error:
+        raise _named(backend, error, broken=isinstance(error, OSError)) from None
+
+
+def _named(backend: Backend, error: BaseException, *, broken: bool) -> LedgerError:
+    reason = backend.reason(error)
+    if reason or broken:
+        return LedgerUnavailableError(
+            f"{backend.place}: {reason or type(error).__name__}. What was not committed can be "
+            "repeated"
+        )
+    return LedgerError(f"{backend.place} refused a statement ({type(error).__name__})")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, without its end mark."""
+    return (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
+
+
+def upsert(table: Table, source: str) -> str:
+    """``INSERT … ON CONFLICT DO UPDATE`` that adds deltas, with ``source`` as where they are from.
+
+    A rest of pico-dollars that reaches a micro-dollar is carried over.
+    """
+    period = table.columns.keys()[0]
+    name = table.name
+    sets = []
+    for measure in MEASURE_COLUMNS:
+        total = f"{name}.{measure} + excluded.{measure}"
+        if measure.endswith("_micro"):
+            rest = measure.replace("_micro", "_rest")
+            total += f" + ({name}.{rest} + excluded.{rest}) / 1000000"
+        elif measure.endswith("_rest"):
+            total = f"({total}) % 1000000"
+        sets.append(f"{measure} = {total}")
+    columns = ", ".join((period, "series", *MEASURE_COLUMNS))
+    # The WHERE keeps SQLite from reading ON CONFLICT as a join's ON.
+    return (
+        f"INSERT INTO {name} ({columns}) {source} ON CONFLICT ({period}, series) "  # noqa: S608
+        f"DO UPDATE SET {', '.join(sets)}"
+    )
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection whose statements see one state of the database."""
+    async with engine.connect() as connection:
+        yield connection
+
+
+def rows_of(found: Any) -> list[Any]:
+    """All rows of a result, as plain tuples."""
+    return [tuple(row) for row in found]

@@ -1,0 +1,253 @@
+"""The Store: what the ledger can be asked, and the nouns of its answers.
+
+One contract suite runs over every implementation: SQLite, PostgreSQL and the twin in memory. Money
+is pico-dollars, times are Unix seconds (kept to the microsecond), days are UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from faregate.money import Usd
+from faregate.types import JsonObject, Outcome, Receipt, Row
+
+RowStatus: TypeAlias = Literal[
+    "priced", "unpriced", "estimated", "inconsistent", "unsettled", "unbilled"
+]
+"""A receipt's status; ``unsettled`` for a call lost in a crash, ``unbilled`` for one that has no
+receipt because nothing that bills was reached."""
+
+Dimension: TypeAlias = Literal[
+    "key", "team", "user", "tag", "model", "served_model", "deployment", "provider", "day"
+]
+"""What spend can be grouped by. ``model`` is the requested one, ``user`` the owner of the key."""
+
+DIMENSIONS: tuple[Dimension, ...] = (
+    "key",
+    "team",
+    "user",
+    "tag",
+    "model",
+    "served_model",
+    "deployment",
+    "provider",
+    "day",
+)
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which rows. Every field narrows; a tuple means any of its values, an empty one no limit."""
+
+    key: tuple[str, ...] = ()
+    team: tuple[str, ...] = ()
+    user: tuple[str, ...] = ()
+    tag: str | None = None
+    """One tag: calls that carry several would otherwise count twice."""
+    model: tuple[str, ...] = ()
+    """The requested model."""
+    sent_model: tuple[str, ...] = ()
+    served_model: tuple[str, ...] = ()
+    deployment: tuple[str, ...] = ()
+    provider: tuple[str, ...] = ()
+    route: tuple[str, ...] = ()
+    outcome: tuple[Outcome, ...] = ()
+    status: tuple[RowStatus, ...] = ()
+    http_status: tuple[int, ...] = ()
+    error: tuple[str, ...] = ()
+    operation: tuple[str, ...] = ()
+    request_id: tuple[str, ...] = ()
+    session: tuple[str, ...] = ()
+    end_user: tuple[str, ...] = ()
+    client: tuple[str, ...] = ()
+    traceparent: tuple[str, ...] = ()
+    stream: bool | None = None
+    adjusted: bool | None = None
+    """Whether the receipt was changed after the fact."""
+    min_cost: Usd | None = None
+    max_cost: Usd | None = None
+    """On what is known to be spent, both ends included."""
+    since: float | None = None
+    until: float | None = None
+    """On the start of the call: ``since`` included, ``until`` not."""
+    call_id: str = ""
+    """The beginning of a call id, or all of it."""
+
+
+class Adjustment(Struct, frozen=True, kw_only=True):
+    """A receipt replaced after the fact, and what was known until then."""
+
+    at: float
+    reason: str
+    before: Receipt | None
+    after: Receipt
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A row as the ledger keeps it: the call with the receipt that holds now."""
+
+    row: Row
+    status: RowStatus
+    total: Usd | None
+    """None while it cannot be known."""
+    spend: Usd
+    """What is known to be spent: the total, or the sum of the lines that are known."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """Oldest first. The first one's ``before`` is what was known when the call ended."""
+
+
+class Page(Struct, frozen=True):
+    """Rows, newest first, and where the next page begins (None: there is no more)."""
+
+    entries: tuple[Entry, ...]
+    cursor: str | None = None
+
+
+class SpendLine(Struct, frozen=True, kw_only=True):
+    """One group of a question about spend."""
+
+    group: tuple[str, ...]
+    """The values, in the order of ``by``; a day as ``2026-11-22``, none as an empty text."""
+    calls: int = 0
+    failed: int = 0
+    """Of them: failed, refused after admission, or lost."""
+    tokens: Mapping[str, int]
+    """By unit, and ``reasoning`` as a shown part of the output; only what is not zero."""
+    spend: Usd = 0
+    router_fee: Usd = 0
+    """A shown part of ``spend``."""
+    priced: int = 0
+    estimated: int = 0
+    unpriced: int = 0
+    """Calls whose spend is not wholly known: where this is above zero, ``spend`` is a minimum."""
+    inconsistent: int = 0
+    unsettled: int = 0
+
+
+class Entity(Struct, frozen=True, kw_only=True):
+    """A versioned JSON document: a key, team, user, budget, deployment, added price …"""
+
+    kind: str
+    id: str
+    version: int
+    """1 for the first; one more with each change, a deletion included."""
+    document: JsonObject | None
+    """None after a deletion."""
+    changed_at: float
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One entry of the audit log. The log is only ever appended to."""
+
+    sequence: int
+    """Rises by one with each change in the database; what :meth:`Store.changes` counts by."""
+    at: float
+    actor: str
+    kind: str
+    id: str
+    version: int
+    before: JsonObject | None
+    after: JsonObject | None
+
+
+class ChangePage(Struct, frozen=True):
+    """Audit entries, newest first, and where the next page begins."""
+
+    changes: tuple[Change, ...]
+    cursor: str | None = None
+
+
+class Store(Protocol):
+    """The ledger's database.
+
+    Every verb but ``open`` and ``close`` raises :class:`~faregate.store.errors.LedgerError` before
+    the store is open and :class:`~faregate.store.errors.LedgerUnavailableError` when the database
+    cannot answer. Verbs may run at the same time.
+    """
+
+    async def open(self) -> None:
+        """Connect and bring the schema up to date, one process at a time.
+
+        Raises :class:`~faregate.store.errors.LedgerVersionError` for a database of a newer version.
+        """
+
+    async def close(self) -> None:
+        """Let go of every connection. A second time does nothing."""
+
+    async def append(self, rows: Sequence[Row]) -> int:
+        """Write rows and their roll-ups in one transaction; how many were new.
+
+        A row whose call id is there already changes nothing, so a batch may be repeated as often
+        as it takes. Either all of the batch is there afterwards or, with an exception, none of it.
+        """
+
+    async def adjust(self, call_id: str, receipt: Receipt, *, reason: str, at: float) -> bool:
+        """Replace the receipt of a call, keep the one before, and let the roll-ups follow.
+
+        False when the call has this receipt already. Raises
+        :class:`~faregate.store.errors.UnknownCallError` when there is no such row.
+        """
+
+    async def rows(self, only: Filter, *, cursor: str | None = None, limit: int = 100) -> Page:
+        """A page of the log, newest first. Rows that arrive meanwhile neither repeat nor hide any.
+
+        Raises :class:`ValueError` for a cursor that is none or a limit outside 1 … 10,000.
+        """
+
+    async def row(self, call_id: str) -> Entry | None:
+        """The row of a call with its adjustments, or None."""
+
+    async def spend(
+        self,
+        by: Sequence[Dimension],
+        *,
+        only: Filter | None = None,
+        since: date | None = None,
+        until: date | None = None,
+    ) -> list[SpendLine]:
+        """Spend by any dimensions, from the daily roll-ups, the dearest group first.
+
+        ``since`` is included, ``until`` is not. ``by=()`` is one line for everything. By ``tag`` a
+        call counts once under each of its tags, and one without any under the empty text. Raises
+        :class:`ValueError` for a filter on what the roll-ups do not know.
+        """
+
+    async def put(
+        self,
+        kind: str,
+        identity: str,
+        document: JsonObject | None,
+        *,
+        actor: str,
+        at: float,
+        expected_version: int | None = None,
+    ) -> Entity:
+        """Write the next version of an entity and its audit entry in one transaction.
+
+        A document of None deletes. ``expected_version`` 0 means it must not exist; another must be
+        the version it has, else :class:`~faregate.store.errors.VersionConflictError`.
+        """
+
+    async def get(self, kind: str, identity: str) -> Entity | None:
+        """The entity, or None when there is none or it was deleted."""
+
+    async def entities(self, kind: str) -> list[Entity]:
+        """All entities of a kind that are not deleted, by id."""
+
+    async def changes(self, since: int = 0, *, limit: int = 1000) -> list[Change]:
+        """Changes after sequence number ``since``, oldest first: what a process has yet to learn.
+        None is skipped, even when several processes write at once."""
+
+    async def audit(self, *, cursor: str | None = None, limit: int = 100) -> ChangePage:
+        """A page of the audit log, newest first."""
+
+    async def purge(self, before: float, *, batch: int = 5000) -> int:
+        """Delete rows of calls that started before an instant, and say how many: 0 means done.
+
+        At most ``batch`` in one transaction, but for a whole day on PostgreSQL, which goes at once.
+        Roll-ups stay.
+        """
+
+    async def ping(self) -> None:
+        """Return when the database answers; raise when it does not."""

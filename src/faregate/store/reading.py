@@ -1,0 +1,164 @@
+"""Questions to the table of calls: a filter as conditions, a page, one row."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Select, and_, literal_column, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from faregate.store.calls import day_of, entry_of, receipt_of
+from faregate.store.protocol import Adjustment, Entry, Filter, Page
+from faregate.store.tables import SELECTIVE, adjustments, call_tags, calls
+from faregate.store.text import clean, microseconds, seconds
+
+MOST_ROWS = 10_000
+_NAME = re.compile(r"\b([a-z]\w+)\b(?!')")
+_CURSOR = re.compile(r"([0-9]{1,18})\.(.{1,128})\Z", re.DOTALL)
+
+COLUMN_OF = {
+    "key": "key_id",
+    "team": "team_id",
+    "user": "user_id",
+    "model": "requested_model",
+    "sent_model": "sent_model",
+    "served_model": "served_model",
+    "deployment": "deployment",
+    "provider": "provider",
+    "route": "route",
+    "outcome": "outcome",
+    "status": "status",
+    "http_status": "http_status",
+    "error": "error",
+    "operation": "operation",
+    "session": "session",
+    "end_user": "end_user",
+    "client": "client",
+    "traceparent": "traceparent",
+}
+"""Fields of a filter that hold any of several values, and the columns they are of."""
+
+_COMMONEST = {"status": "priced", "outcome": "completed"}
+
+
+async def page(connection: AsyncConnection, only: Filter, cursor: str | None, limit: int) -> Page:
+    """A page of the log, newest first."""
+    found = (await connection.execute(_statement(only, cursor, limit))).mappings().all()
+    kept = found[:limit]
+    changed = [row["call_id"] for row in kept if row["adjusted"]]
+    notes = await _adjustments(connection, changed) if changed else {}
+    entries = tuple(entry_of(row, tuple(notes.get(row["call_id"], ()))) for row in kept)
+    return Page(entries, cursor_of(entries) if len(found) > limit else None)
+
+
+async def one(connection: AsyncConnection, call_id: str) -> Entry | None:
+    """The row of a call."""
+    statement = select(calls).where(calls.c.call_id == call_id, calls.c.day == day_of(call_id))
+    found = (await connection.execute(statement)).mappings().first()
+    if found is None:
+        return None
+    notes = await _adjustments(connection, [call_id]) if found["adjusted"] else {}
+    return entry_of(found, tuple(notes.get(call_id, ())))
+
+
+def cursor_of(entries: Sequence[Entry]) -> str:
+    """Where the page after these begins."""
+    last = entries[-1].row
+    return f"{microseconds(last.started)}.{last.call_id}"
+
+
+def read_cursor(cursor: str) -> tuple[int, str]:
+    """Start and call id of the last row seen. Raises :class:`ValueError`."""
+    found = _CURSOR.match(cursor)
+    if found is None:
+        raise ValueError("the cursor is none of this ledger's: take it from the page before")
+    return int(found[1]), clean(found[2])
+
+
+def check_limit(limit: int) -> int:
+    """The limit. Raises :class:`ValueError` outside 1 … 10,000."""
+    if not 1 <= limit <= MOST_ROWS:
+        raise ValueError(f"a page has 1 to {MOST_ROWS:,} rows, not {limit}")
+    return limit
+
+
+def _statement(only: Filter, cursor: str | None, limit: int) -> Select[Any]:
+    conditions = list(_conditions(only))
+    if only.tag is None:
+        statement, at = select(calls), calls.c
+    else:
+        # By its tag a call is found through the table of tags, which is in the order of the log.
+        at = call_tags.c
+        joined = and_(calls.c.call_id == at.call_id, calls.c.day == at.day)
+        statement = select(calls).select_from(call_tags.join(calls, joined))
+        conditions.append(at.tag == clean(only.tag))
+    if only.since is not None:
+        conditions.append(at.started >= microseconds(only.since))
+    if only.until is not None:
+        conditions.append(at.started < microseconds(only.until))
+    if cursor is not None:
+        last = read_cursor(cursor)
+        # The first condition is implied; it is the one every planner turns into a range.
+        conditions.append(at.started <= last[0])
+        conditions.append(tuple_(at.started, at.call_id) < tuple_(*last))
+    return (
+        statement.where(*conditions).order_by(at.started.desc(), at.call_id.desc()).limit(limit + 1)
+    )
+
+
+def _conditions(only: Filter) -> Iterable[ColumnElement[bool]]:
+    for field, name in COLUMN_OF.items():
+        values = getattr(only, field)
+        if not values:
+            continue
+        fit = [clean(value) if isinstance(value, str) else value for value in values]
+        column = calls.c[name]
+        yield column == fit[0] if len(fit) == 1 else column.in_(fit)
+        if name in SELECTIVE and _COMMONEST.get(name, "") not in fit:
+            yield _selective(name)
+    if only.request_id:
+        ids = [clean(each) for each in only.request_id]
+        yield or_(
+            and_(calls.c.request_id.in_(ids), _selective("request_id")),
+            and_(calls.c.call_id.in_(ids), calls.c.request_id == calls.c.call_id),
+        )
+    if only.stream is not None:
+        yield calls.c.stream.is_(only.stream)
+    if only.adjusted is not None:
+        yield calls.c.adjusted > 0 if only.adjusted else calls.c.adjusted == 0
+    if only.min_cost is not None:
+        yield calls.c.spend_pico >= only.min_cost
+    if only.max_cost is not None:
+        yield calls.c.spend_pico <= only.max_cost
+    if only.call_id:
+        yield calls.c.call_id >= clean(only.call_id)
+        yield calls.c.call_id < clean(only.call_id) + "\U0010ffff"
+
+
+def _selective(name: str) -> ColumnElement[bool]:
+    """The condition of a partial index, word for word: that is how SQLite recognises it."""
+    qualified = _NAME.sub(r"calls.\1", SELECTIVE[name])
+    return literal_column(f"({qualified})", Boolean)
+
+
+async def _adjustments(
+    connection: AsyncConnection, call_ids: list[str]
+) -> dict[str, list[Adjustment]]:
+    notes: dict[str, list[Adjustment]] = {}
+    statement = (
+        select(adjustments)
+        .where(adjustments.c.call_id.in_(call_ids))
+        .order_by(adjustments.c.call_id, adjustments.c.number)
+    )
+    for row in (await connection.execute(statement)).mappings():
+        after = receipt_of(row["receipt_after"])
+        assert after is not None
+        notes.setdefault(row["call_id"], []).append(
+            Adjustment(
+                at=seconds(row["at"]),
+                reason=row["reason"],
+                before=receipt_of(row["receipt_before"]),
+                after=after,
+            )
+        )
+    return notes

@@ -1,0 +1,167 @@
+"""A row's share of the daily roll-ups: which series it counts in, and how much. Pure.
+
+Counts of calls go to the series of the deployment that answered; money and tokens go, charge by
+charge, to the deployment and the model that were billed. So the spend of a deployment is what its
+provider bills, and a call with a billed failure counts once.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from faregate.store.text import clean
+from faregate.types import UNITS, Charge, Receipt, Row, Usage
+
+COUNTS = ("calls", "failed")
+TOKENS = (*UNITS, "reasoning")
+MONEY = ("spend", "router_fee")
+STATES = ("priced", "estimated", "unpriced", "inconsistent", "unsettled")
+MEASURES = (*COUNTS, *TOKENS, *MONEY, *STATES)
+"""What a roll-up adds up, in the order of an amount's list."""
+
+_AT = {name: index for index, name in enumerate(MEASURES)}
+_SPEND, _FEE = _AT["spend"], _AT["router_fee"]
+_FIRST_TOKEN = _AT[TOKENS[0]]
+_FAILED = frozenset({"failed", "refused", "lost"})
+_EMPTY = (0,) * len(MEASURES)
+
+DAY = 86_400
+_MOST_TOKENS = 10**12
+_MOST_SPEND = 2**63 - 1
+
+
+class Series(NamedTuple):
+    """The names under which amounts are added up."""
+
+    key: str
+    team: str
+    user: str
+    model: str
+    served_model: str
+    deployment: str
+    provider: str
+    tag: str = ""
+    """One tag, in the roll-up by tag; empty in the other one."""
+    tagged: bool = False
+    """Whether the calls carry tags."""
+
+
+Amounts = list[int]
+Share = tuple[Series, Amounts]
+
+
+def spend_of(receipt: Receipt | None) -> int:
+    """Pico-dollars that are known to be spent: of each charge its total, or its known lines."""
+    if receipt is None or not believable(receipt):
+        return 0
+    return sum(_known(charge) for charge in receipt.charges)
+
+
+def believable(receipt: Receipt) -> bool:
+    """Whether the ledger can count with it: below 9.2 million USD and 10**12 tokens of a unit.
+
+    A row beyond that keeps its receipt and counts as inconsistent, with no spend: a provider that
+    reports such numbers must neither stop the ledger nor spoil its sums.
+    """
+    spend = 0
+    for charge in receipt.charges:
+        usage = charge.usage
+        for unit in TOKENS:
+            if not 0 <= getattr(usage, unit) <= _MOST_TOKENS:
+                return False
+        spend += _known(charge)
+    return -_MOST_SPEND <= spend <= _MOST_SPEND
+
+
+def shares(row: Row) -> tuple[list[Share], list[Share]]:
+    """What a row adds to the roll-up, and what to the roll-up by tag."""
+    tags = sorted({clean(tag) for tag in row.tags} - {""})
+    names = [clean(row.key), clean(row.team), clean(row.user), clean(row.requested_model)]
+    own: dict[Series, Amounts] = {}
+    receipt = row.receipt if row.receipt is not None and believable(row.receipt) else None
+    answered = _answered(row)
+    main = Series(*names, *answered, "", bool(tags))
+    counts = own[main] = list(_EMPTY)
+    counts[0] = 1
+    counts[1] = row.outcome in _FAILED
+    state = status_of(row)
+    if state in _AT:
+        counts[_AT[state]] = 1
+    if receipt is not None:
+        for charge in receipt.charges:
+            billed = (clean(charge.served_model), clean(charge.deployment), clean(charge.provider))
+            series = main if billed == answered else Series(*names, *billed, "", bool(tags))
+            amounts = own.get(series)
+            if amounts is None:
+                amounts = own[series] = list(_EMPTY)
+            _add_charge(amounts, charge)
+    found = list(own.items())
+    by_tag = [(series._replace(tag=tag), amounts) for tag in tags for series, amounts in found]
+    return found, by_tag
+
+
+def status_of(row: Row) -> str:
+    """The pricing status of a row."""
+    if row.receipt is None:
+        return "unsettled" if row.outcome == "lost" else "unbilled"
+    return row.receipt.status if believable(row.receipt) else "inconsistent"
+
+
+def fold(parts: Iterable[tuple[tuple[int, Series], Amounts]]) -> dict[tuple[int, Series], Amounts]:
+    """Amounts added up by day and series."""
+    folded: dict[tuple[int, Series], Amounts] = {}
+    for place, amounts in parts:
+        kept = folded.get(place)
+        if kept is None:
+            folded[place] = list(amounts)
+        else:
+            add(kept, amounts)
+    return folded
+
+
+def add(into: Amounts, amounts: Sequence[int]) -> None:
+    """Add in place."""
+    for index, amount in enumerate(amounts):
+        if amount:
+            into[index] += amount
+
+
+def minus(after: Sequence[Share], before: Sequence[Share]) -> list[Share]:
+    """What turns ``before`` into ``after``; series that stay as they are are left out."""
+    differences: dict[Series, Amounts] = {}
+    for sign, found in ((1, after), (-1, before)):
+        for series, amounts in found:
+            into = differences.setdefault(series, list(_EMPTY))
+            for index, amount in enumerate(amounts):
+                into[index] += sign * amount
+    return [(series, amounts) for series, amounts in differences.items() if any(amounts)]
+
+
+def _answered(row: Row) -> tuple[str, str, str]:
+    """Served model, deployment and provider the call counts under."""
+    served = ""
+    if row.receipt is not None and row.receipt.charges:
+        last = row.receipt.charges[-1]
+        if last.deployment == row.deployment:
+            served = last.served_model
+    return clean(served), clean(row.deployment), clean(row.provider)
+
+
+def _known(charge: Charge) -> int:
+    if charge.total is not None:
+        return charge.total
+    return sum(line.amount for line in charge.lines)
+
+
+def _add_charge(amounts: Amounts, charge: Charge) -> None:
+    _add_usage(amounts, charge.usage)
+    amounts[_SPEND] += _known(charge)
+    for line in charge.lines:
+        if line.kind == "router_fee":
+            amounts[_FEE] += line.amount
+
+
+def _add_usage(amounts: Amounts, usage: Usage) -> None:
+    for index, unit in enumerate(TOKENS, _FIRST_TOKEN):
+        count: int = getattr(usage, unit)
+        if count:
+            amounts[index] += count

@@ -1,0 +1,189 @@
+"""Spend from the roll-ups."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from faregate.store.periods import Part, day_number, day_text, parts
+from faregate.store.protocol import DIMENSIONS, Dimension, Filter, SpendLine
+from faregate.store.rollup import COUNTS, MEASURES, STATES, TOKENS, Amounts, add
+from faregate.store.tables import (
+    MEASURE_COLUMNS,
+    rollup_day,
+    rollup_day_by_tag,
+    rollup_month,
+    rollup_month_by_tag,
+    series,
+)
+from faregate.store.text import clean
+
+MICRO = 10**6
+"""Pico-dollars in a micro-dollar: the roll-ups keep the two apart."""
+
+COLUMN_OF = {
+    "key": "key_id",
+    "team": "team_id",
+    "user": "user_id",
+    "tag": "tag",
+    "model": "requested_model",
+    "served_model": "served_model",
+    "deployment": "deployment",
+    "provider": "provider",
+}
+_TABLES = {
+    (False, False): rollup_day,
+    (True, False): rollup_month,
+    (False, True): rollup_day_by_tag,
+    (True, True): rollup_month_by_tag,
+}
+_ANSWERABLE = frozenset(COLUMN_OF)
+
+
+async def spend(
+    connection: AsyncConnection,
+    by: Sequence[Dimension],
+    only: Filter,
+    since: date | None,
+    until: date | None,
+) -> list[SpendLine]:
+    """Spend by dimensions, the dearest group first."""
+    check(by, only)
+    daily = "day" in by
+    wanted = [_range_of_days(since, until)] if daily else parts(since, until)
+    groups: dict[tuple[str, ...], Amounts] = {}
+    for by_tag, condition in _sources(by, only):
+        for part in wanted:
+            table = _TABLES[(part.monthly, by_tag)]
+            statement = _statement(table, by, part, condition)
+            for found in await connection.execute(statement):
+                _add_line(groups, by, tuple(found), part.sign)
+    return lines(groups, by)
+
+
+def check(by: Sequence[Dimension], only: Filter) -> None:
+    """Raise :class:`ValueError` for what the roll-ups cannot answer."""
+    for name in by:
+        if name not in DIMENSIONS:
+            raise ValueError(f"spend by {name!r}: use any of {', '.join(DIMENSIONS)}")
+    if len(set(by)) != len(by):
+        raise ValueError("a dimension is named twice")
+    empty = Filter()
+    for name in only.__struct_fields__:
+        if name not in _ANSWERABLE and getattr(only, name) != getattr(empty, name):
+            raise ValueError(
+                f"spend cannot be narrowed by {name}: the roll-ups know {', '.join(COLUMN_OF)}"
+            )
+
+
+def lines(groups: Mapping[tuple[str, ...], Amounts], by: Sequence[Dimension]) -> list[SpendLine]:
+    """Amounts as lines, the dearest first; empty groups are left out, but for a bare total."""
+    found = [_line(group, amounts) for group, amounts in groups.items() if any(amounts)]
+    if not found and not by:
+        return [SpendLine(group=(), tokens={})]
+    return sorted(found, key=lambda line: (-line.spend, line.group))
+
+
+def _range_of_days(since: date | None, until: date | None) -> Part:
+    start = None if since is None else day_number(since)
+    return Part(False, start, None if until is None else day_number(until))
+
+
+def _sources(
+    by: Sequence[Dimension], only: Filter
+) -> Iterator[tuple[bool, ColumnElement[bool] | None]]:
+    """Which roll-ups answer, and which of their series."""
+    conditions = [
+        series.c[column].in_([clean(each) for each in getattr(only, field)])
+        for field, column in COLUMN_OF.items()
+        if field != "tag" and getattr(only, field)
+    ]
+    if only.tag:
+        yield True, and_(series.c.tag == clean(only.tag), *conditions)
+    elif only.tag is not None or "tag" in by:
+        if only.tag is None:
+            yield True, and_(*conditions) if conditions else None
+        yield False, and_(series.c.tagged.is_(False), *conditions)
+    else:
+        yield False, and_(*conditions) if conditions else None
+
+
+def _statement(
+    table: Table, by: Sequence[Dimension], part: Part, condition: ColumnElement[bool] | None
+) -> Select[Any]:
+    period = next(iter(table.c))
+    where = []
+    if part.since is not None:
+        where.append(period >= part.since)
+    if part.until is not None:
+        where.append(period < part.until)
+    if condition is not None:
+        where.append(table.c.series.in_(select(series.c.id).where(condition)))
+    sums = [func.sum(table.c[name]).label(name) for name in MEASURE_COLUMNS]
+    names = [COLUMN_OF[name] for name in by if name != "day"]
+    if "day" in by:
+        # The day leads the table's order, so this groups as it reads.
+        grouped = [period, *([table.c.series] if names else [])]
+    else:
+        grouped = [table.c.series] if names else []
+    inner = select(*grouped, *sums).where(*where).group_by(*grouped)
+    if not names:
+        return inner
+    first = inner.subquery("summed")
+    shown = [first.c[period.name] if name == "day" else series.c[COLUMN_OF[name]] for name in by]
+    return (
+        select(*shown, *(func.sum(first.c[name]) for name in MEASURE_COLUMNS))
+        .select_from(first.join(series, series.c.id == first.c.series))
+        .group_by(*shown)
+    )
+
+
+def _add_line(
+    groups: dict[tuple[str, ...], Amounts],
+    by: Sequence[Dimension],
+    found: tuple[Any, ...],
+    sign: int,
+) -> None:
+    size = len(by)
+    if found[size] is None:  # a sum over no line at all
+        return
+    group = tuple(
+        day_text(value) if name == "day" else value
+        for name, value in zip(by, found[:size], strict=True)
+    )
+    amounts = amounts_of([sign * int(value) for value in found[size:]])
+    kept = groups.get(group)
+    if kept is None:
+        groups[group] = amounts
+    else:
+        add(kept, amounts)
+
+
+def amounts_of(numbers: Sequence[int]) -> Amounts:
+    """Amounts of the numbers of a line: the two parts of money become one."""
+    at = len(COUNTS) + len(TOKENS)
+    spend_micro, spend_rest, fee_micro, fee_rest = numbers[at : at + 4]
+    money = (spend_micro * MICRO + spend_rest, fee_micro * MICRO + fee_rest)
+    return [*numbers[:at], *money, *numbers[at + 4 :]]
+
+
+def numbers_of(amounts: Sequence[int]) -> tuple[int, ...]:
+    """A line's numbers of amounts; the rest of money is never negative."""
+    at = len(COUNTS) + len(TOKENS)
+    money = (*divmod(amounts[at], MICRO), *divmod(amounts[at + 1], MICRO))
+    return (*amounts[:at], *money, *amounts[at + 2 :])
+
+
+def _line(group: tuple[str, ...], amounts: Sequence[int]) -> SpendLine:
+    named = dict(zip(MEASURES, amounts, strict=True))
+    return SpendLine(
+        group=group,
+        tokens={unit: named[unit] for unit in TOKENS if named[unit]},
+        calls=named["calls"],
+        failed=named["failed"],
+        spend=named["spend"],
+        router_fee=named["router_fee"],
+        **{state: named[state] for state in STATES},
+    )

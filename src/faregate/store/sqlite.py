@@ -1,0 +1,124 @@
+"""SQLite: the default, one file in the data directory."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Table, event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from faregate.store.backend import Backend, Delta, first_line, upsert
+from faregate.store.calls import COLUMNS, Record
+from faregate.store.tables import MEASURE_COLUMNS
+
+BUSY_SECONDS = 10
+_AT_ONCE = 500
+_INSERT_CALL = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_INSERT_TAG = "INSERT OR IGNORE INTO call_tags (tag, started, call_id, day) VALUES (?, ?, ?, ?)"
+_DELTA = f"VALUES ({', '.join('?' * (2 + len(MEASURE_COLUMNS)))})"
+
+
+class SqliteBackend(Backend):
+    """A file, in WAL mode: readers never wait for the writer, writers wait for one another."""
+
+    many_at_once = False
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
+        """``durable``: a commit survives a power failure (``synchronous=FULL``), not only a killed
+        process. Slower by one fsync a commit."""
+        self._path = path
+        self._durable = durable
+        self._writer = asyncio.Lock()
+        self.place = f"the ledger {path}"
+
+    def make_engine(self) -> AsyncEngine:
+        """A new engine; the directory is made."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=str(self._path)),
+            hide_parameters=True,
+            pool_size=4,
+            max_overflow=4,
+            connect_args={"timeout": BUSY_SECONDS},
+        )
+        synchronous = "FULL" if self._durable else "NORMAL"
+
+        @event.listens_for(engine.sync_engine, "connect")
+        def connected(raw: Any, _record: object) -> None:
+            raw.isolation_level = None  # BEGIN is ours: the driver's comes too late for a lock
+            cursor = raw.cursor()
+            for pragma in (
+                f"busy_timeout = {BUSY_SECONDS * 1000}",
+                "journal_mode = WAL",
+                f"synchronous = {synchronous}",
+                "cache_size = -65536",
+                "temp_store = MEMORY",
+                "wal_autocheckpoint = 4000",
+                "journal_size_limit = 67108864",
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def begun(connection: Connection) -> None:
+            writes = connection.get_execution_options().get("writes")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    @asynccontextmanager
+    async def writing(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """One writer at a time: in the process by a lock, across processes by BEGIN IMMEDIATE."""
+        async with self._writer, engine.connect() as connection:
+            await connection.execution_options(writes=True)
+            async with connection.begin():
+                yield connection
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Nothing: BEGIN IMMEDIATE is the lock."""
+
+    async def lock_changes(self, connection: AsyncConnection) -> None:
+        """Nothing: BEGIN IMMEDIATE is the lock."""
+
+    async def insert_calls(
+        self, connection: AsyncConnection, records: Sequence[Record]
+    ) -> set[str]:
+        """Look first, then insert: nobody else writes meanwhile."""
+        there: set[str] = set()
+        for at in range(0, len(records), _AT_ONCE):
+            ids = tuple(each.call_id for each in records[at : at + _AT_ONCE])
+            marks = ", ".join("?" * len(ids))
+            found = await connection.exec_driver_sql(
+                f"SELECT call_id FROM calls WHERE call_id IN ({marks})",  # noqa: S608
+                ids,
+            )
+            there.update(row[0] for row in found)
+        fresh = [each for each in records if each.call_id not in there]
+        if fresh:
+            await connection.exec_driver_sql(_INSERT_CALL, [each.values for each in fresh])
+        return {each.call_id for each in fresh}
+
+    async def insert_tags(
+        self, connection: AsyncConnection, tags: Sequence[tuple[str, int, str, int]]
+    ) -> None:
+        """Insert (tag, started, call id, day)."""
+        await connection.exec_driver_sql(_INSERT_TAG, list(tags))
+
+    async def add_up(
+        self, connection: AsyncConnection, table: Table, deltas: Sequence[Delta]
+    ) -> None:
+        """Add deltas to the lines of a roll-up."""
+        await connection.exec_driver_sql(upsert(table, _DELTA), list(deltas))
+
+    def reason(self, error: BaseException) -> str:
+        """Locks, full disks, files that cannot be opened: what SQLite calls operational."""
+        if isinstance(error, sqlite3.OperationalError):
+            return first_line(error)
+        if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
+            return "the file is no SQLite database"
+        if isinstance(error, OSError):
+            return error.strerror or type(error).__name__
+        return ""

@@ -1,0 +1,179 @@
+"""The tables as SQLAlchemy sees them. Migrations make them; a test compares the two."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.sql.schema import SchemaItem
+
+from faregate.store.rollup import COUNTS, MONEY, STATES, TOKENS
+
+metadata = MetaData()
+
+NAMES = (
+    "key_id",
+    "team_id",
+    "user_id",
+    "requested_model",
+    "served_model",
+    "deployment",
+    "provider",
+    "tag",
+)
+"""The names of a series, in the order of :class:`faregate.store.rollup.Series`."""
+
+MEASURE_COLUMNS = (
+    *COUNTS,
+    *TOKENS,
+    *(f"{name}_{part}" for name in MONEY for part in ("micro", "rest")),
+    *STATES,
+)
+"""A roll-up's numbers. Money is two columns: whole micro-dollars, and the 0 … 999,999 pico-dollars
+left over. Sums of either stay far inside 64 bits, where a sum of pico-dollars ends at 9.2 million
+dollars."""
+
+SELECTIVE = {
+    "status": "status <> 'priced'",
+    "outcome": "outcome <> 'completed'",
+    "error": "error <> ''",
+    "session": "session <> ''",
+    "end_user": "end_user <> ''",
+    "request_id": "request_id <> call_id",
+}
+"""Columns that are mostly one value: their indexes hold the others only, and cost nothing else. A
+query that wants the index repeats the condition."""
+
+INDEXED = ("key_id", "team_id", "user_id", "requested_model", "served_model", "deployment")
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _whole(name: str, *, empty: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=empty)
+
+
+def _indexes() -> list[SchemaItem]:
+    plain = [Index(f"calls_{name}", name, "started", "call_id") for name in INDEXED]
+    partial = [
+        Index(
+            f"calls_{name}",
+            name,
+            "started",
+            "call_id",
+            sqlite_where=text(condition),
+            postgresql_where=text(condition),
+        )
+        for name, condition in SELECTIVE.items()
+    ]
+    return [Index("calls_started", "started", "call_id"), *plain, *partial]
+
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("call_id", String(128), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    _whole("started"),
+    _whole("first_byte", empty=True),
+    _whole("ended"),
+    *(_text(name) for name in ("request_id", "operation", "key_id", "team_id", "user_id", "tags")),
+    *(_text(name) for name in ("session", "end_user", "client", "traceparent")),
+    *(_text(name) for name in ("requested_model", "sent_model", "served_model")),
+    *(_text(name) for name in ("provider", "deployment", "route", "attempts")),
+    _whole("fallbacks"),
+    Column("stream", Boolean, nullable=False),
+    _whole("http_status"),
+    *(_text(name) for name in ("error", "outcome", "status")),
+    _whole("total_pico", empty=True),
+    _whole("spend_pico"),
+    _whole("input_tokens"),
+    _whole("output_tokens"),
+    Column("receipt", Text),
+    _whole("upstream_us"),
+    _whole("overhead_us"),
+    Column("adjusted", Integer, nullable=False, server_default="0"),
+    *_indexes(),
+    postgresql_partition_by="RANGE (day)",
+)
+
+call_tags = Table(
+    "call_tags",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("started", BigInteger, primary_key=True, autoincrement=False),
+    Column("call_id", String(128), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Index("call_tags_call", "call_id"),
+    sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (day)",
+)
+
+adjustments = Table(
+    "adjustments",
+    metadata,
+    Column("call_id", String(128), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _whole("at"),
+    _text("reason"),
+    Column("receipt_before", Text),
+    _text("receipt_after"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String(32), nullable=False, unique=True),
+    *(_text(name) for name in NAMES),
+    Column("tagged", Boolean, nullable=False),
+)
+
+
+def _rollup(name: str, period: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column(period, Integer, primary_key=True, autoincrement=False),
+        Column("series", Integer, primary_key=True, autoincrement=False),
+        *(_whole(measure) for measure in MEASURE_COLUMNS),
+        sqlite_with_rowid=False,
+    )
+
+
+rollup_day = _rollup("rollup_day", "day")
+rollup_month = _rollup("rollup_month", "month")
+rollup_day_by_tag = _rollup("rollup_day_by_tag", "day")
+rollup_month_by_tag = _rollup("rollup_month_by_tag", "month")
+
+entities = Table(
+    "entities",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("document", Text),
+    _whole("changed_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    _whole("at"),
+    _text("actor"),
+    _text("kind"),
+    _text("id"),
+    Column("version", Integer, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+)

@@ -1,0 +1,63 @@
+"""Text and numbers from outside, made fit for a column. Pure.
+
+Names of models, users and sessions come from clients and providers. A database that refuses one of
+them would hold up every row behind it, so they are mended here: what cannot be stored is replaced,
+what is too long for an index is cut.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+MOST_TEXT = 256
+"""Characters of a text column that is indexed. The receipt keeps names in full."""
+
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
+_encode = msgspec.json.Encoder().encode
+_LAST_INSTANT = 253_402_300_799
+_MOST_INTEGER = 2**63 - 1
+
+
+def clean(text: str) -> str:
+    """The text as a column holds it. Cleaning twice changes nothing."""
+    if len(text) > MOST_TEXT:
+        text = text[:MOST_TEXT]
+    if text.isascii() and "\x00" not in text:
+        return text
+    return _UNFIT.sub("\ufffd", text)
+
+
+def as_json(value: object) -> str:
+    """JSON text, with what is no Unicode text replaced."""
+    try:
+        return _encode(value).decode()
+    except UnicodeEncodeError:
+        return _encode(_mended(msgspec.to_builtins(value))).decode()
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNFIT.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_mended(name): _mended(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(each) for each in value]
+    return value
+
+
+def microseconds(seconds: float) -> int:
+    """Unix seconds as a whole number of microseconds; instants no calendar has become its ends."""
+    if not seconds > 0:
+        return 0
+    return round(min(seconds, _LAST_INSTANT) * 1_000_000)
+
+
+def seconds(micros: int) -> float:
+    """Unix seconds of a column."""
+    return micros / 1_000_000
+
+
+def integer(value: int) -> int:
+    """The number within 64 bits."""
+    return max(-_MOST_INTEGER, min(value, _MOST_INTEGER))
