@@ -41,6 +41,8 @@ class SseDecoder:
     def feed(self, chunk: bytes) -> list[Event]:
         """The events completed by ``chunk``, in order. Raises :class:`SseError` past the limit."""
         buffer = self._buffer
+        if not buffer and self._started and _is_one_event(chunk) and not self._after_cr:
+            return [Event(chunk[6:-2])]
         buffer += self._with_newlines(chunk)
         if not self._started and not self._skip_mark():
             return []
@@ -92,6 +94,16 @@ class SseDecoder:
             del buffer[:3]
         self._started = True
         return True
+
+
+def _is_one_event(chunk: bytes) -> bool:
+    """Whether ``chunk`` is one event with one line of data: nearly always, chunk by chunk."""
+    return (
+        chunk.startswith(b"data: ")
+        and chunk.find(b"\n") == len(chunk) - 2
+        and chunk.endswith(b"\n")
+        and b"\r" not in chunk
+    )
 
 
 def _event(block: bytes) -> Event | None:
