@@ -221,8 +221,12 @@ class Receipt(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     @property
     def router_fee(self) -> Usd | None:
         """The routing fee over all charges; None when no charge has one."""
-        fees = [line.amount for line in self.lines if line.kind == "router_fee"]
-        return sum(fees) if fees else None
+        fee: Usd | None = None
+        for charge in self.charges:
+            for line in charge.lines:
+                if line.kind == "router_fee":
+                    fee = line.amount if fee is None else fee + line.amount
+        return fee
 
     @property
     def model(self) -> str:

@@ -1,6 +1,7 @@
 """usage × prices → a receipt with line items. The only place where money is multiplied."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -31,6 +32,7 @@ _FALLBACK: Mapping[Unit, Unit] = {
 }
 _WEAKNESS: tuple[Status, ...] = ("priced", "estimated", "unpriced", "inconsistent")
 _BASIS = 10_000
+_quantities: Callable[[Usage], tuple[int, ...]] = attrgetter(*UNITS)
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -147,8 +149,7 @@ def _model_lines(tally: _Tally, rates: Rates, usage: Usage, discount_bp: int) ->
         tally.missing = f"no price in this tier for a prompt of {usage.prompt:,} tokens"
         return
     context: Context = "long" if long else "short"
-    for unit in UNITS:
-        quantity: int = getattr(usage, unit)
+    for unit, quantity in zip(UNITS, _quantities(usage), strict=True):
         if not quantity:
             continue
         price = _price_of(unit, prices)

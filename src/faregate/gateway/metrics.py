@@ -141,9 +141,11 @@ class Metrics:
             tokens[model, deployment, key, served, "input"] += usage.input
         if usage.output:
             tokens[model, deployment, key, served, "output"] += usage.output
-        for unit, count in zip(_RARER_UNITS, _rarer(usage), strict=True):
-            if count:
-                tokens[model, deployment, key, served, unit] += count
+        rarer = _rarer(usage)
+        if any(rarer):
+            for unit, count in zip(_RARER_UNITS, rarer, strict=True):
+                if count:
+                    tokens[model, deployment, key, served, unit] += count
         if usage.reasoning:
             own.reasoning.at[model, deployment, served] += usage.reasoning
         # The lines, not the total: of an unpriced attempt the routing fee may still be known.

@@ -319,7 +319,7 @@ def _text(members: Mapping[str, Raw], name: str) -> str:
             code="missing_required_parameter",
             param=name,
         )
-    found = splice.value_of(dict(members), name)
+    found = splice.value_of(members, name)
     if not isinstance(found, str) or not found:
         raise _wrong(name, "a non-empty text")
     return found

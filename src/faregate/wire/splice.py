@@ -40,7 +40,7 @@ def close_object(members: Mapping[str, Any]) -> bytes:
     return _close(members)
 
 
-def value_of(members: Members, name: str) -> Any:
+def value_of(members: Mapping[str, Raw], name: str) -> Any:
     """One member, decoded; None when it is absent or null."""
     raw = members.get(name)
     if raw is None:
