@@ -1,7 +1,10 @@
 """``faregate check`` and ``faregate --config``: what is said before the first call."""
 
+import json
 import os
 import re
+import shlex
+import shutil
 import socket
 import stat
 import subprocess
@@ -15,6 +18,7 @@ from tests.config.test_config_compat import ENVIRON, WHOLE
 from tests.e2e import lives, wire
 from tests.e2e.lives import entry
 from tests.e2e.processes import FAREGATE, MASTER_KEY, Emulator, environment
+from tests.house.samples import ROOT
 
 BAD = """\
 model_list:
@@ -241,3 +245,26 @@ def _written(directory: Path, text: str) -> Path:
     path.write_text(text, "utf-8")
     assert os.access(path, os.R_OK)
     return path
+
+
+def test_the_example_of_the_readme(emulator: Emulator, tmp_path: Path) -> None:
+    """The configuration and the call as they are printed there, with the emulator's address."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    (config,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (call,) = re.findall(r"^\$ (curl .*)$", text, re.MULTILINE)
+    base = "https://your-endpoint.cognitiveservices.azure.com"
+    assert base in config
+    with lives.started(tmp_path, config.replace(base, emulator.url)) as life:
+        command = shlex.split(call.replace("<master key>", life.key))
+        command = [each.replace("localhost:4000", f"127.0.0.1:{life.port}") for each in command]
+        if shutil.which("curl") is None:
+            pytest.skip("curl is not installed")
+        done = subprocess.run([*command, "-si"], capture_output=True, text=True, check=True)
+    head, _, body = done.stdout.partition("\n\n")
+    answer = json.loads(body)
+    model = answer["model"].removeprefix("azure_ai/")
+    total = answer["usage"]["cost_details"]["total"]
+    for line in (f"x-faregate-model: {model}", f"x-faregate-cost: {total}", "HTTP/1.1 200 OK"):
+        assert line in head
+        assert line in text  # what is shown there is what comes
+    assert f'"model":"azure_ai/{model}"' in text
