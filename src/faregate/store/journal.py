@@ -153,6 +153,8 @@ class Journal:
         segment = self._segment
         segment.waiting += 1
         self._open[call_id] = (segment, payload)
+        if self._no_room:
+            self._no_room, self._retry_at = "", float("-inf")
         return ticket
 
     def settle(self, row: Row) -> int:

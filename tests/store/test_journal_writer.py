@@ -1,0 +1,293 @@
+"""The writer: rows reach the store whatever happens to it, and the journal lets go of them."""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from faregate.store.appender import AppenderOptions, about_the_rows
+from faregate.store.journal import Journal
+from faregate.store.writer import Writer, WriterOptions
+from faregate.types import Row
+from tests.store.journals import (
+    QUICK,
+    SMALL,
+    Ledger,
+    abandon,
+    admission,
+    left,
+    replayed,
+    settled,
+)
+
+OPTIONS = WriterOptions(memory_rows=20, batch_rows=8, linger=0.001, append=QUICK)
+
+
+class Setting:
+    """A journal, a store and the writer between them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ledger = Ledger()
+        self.journal = Journal.open(root, SMALL)
+        self.writer = Writer(self.journal, self.ledger, OPTIONS)
+
+    def calls(self, start: int, end: int) -> None:
+        """Admit and settle calls."""
+        for number in range(start, end):
+            self.journal.admit(admission(f"c{number}"))
+            self.writer.settle(settled(f"c{number}"))
+
+
+@pytest.fixture
+async def setting(tmp_path: Path) -> AsyncIterator[Setting]:
+    found = Setting(tmp_path)
+    found.writer.start()
+    yield found
+    await found.writer.close(10)
+    found.journal.close()
+
+
+def names(start: int, end: int) -> list[str]:
+    return [f"c{number}" for number in range(start, end)]
+
+
+async def test_rows_are_stored_in_batches_and_in_order(setting: Setting) -> None:
+    setting.calls(0, 19)
+    assert (setting.writer.pending, setting.writer.oldest) == (19, settled("c0"))
+    assert setting.writer.lag >= 0
+    assert await setting.writer.drain(20) == 0
+    assert list(setting.ledger.rows) == names(0, 19)
+    assert setting.ledger.appends == [8, 8, 3]
+    assert (setting.writer.lag, setting.writer.oldest) == (0.0, None)
+    setting.journal.close()
+    assert left(setting.root) == []
+
+
+async def test_a_single_row_does_not_wait_for_others(setting: Setting) -> None:
+    for number in range(3):
+        setting.calls(number, number + 1)
+        await setting.ledger.until(lambda each, n=number: len(each.rows) == n + 1)  # type: ignore[misc]
+    assert setting.ledger.appends == [1, 1, 1]
+
+
+async def test_rows_beyond_memory_come_from_the_journal(setting: Setting) -> None:
+    setting.ledger.up = False
+    setting.calls(0, 200)
+    assert setting.writer.pending == 200
+    await setting.ledger.until(lambda each: each.failures > 3)
+    assert (setting.writer.store_up, setting.writer.behind) == (False, True)
+    assert setting.writer.appender.last_error == "ConnectionRefusedError"
+    assert setting.writer.lag > 0
+    assert len(setting.journal.segments) > 10
+    setting.calls(200, 230)
+    setting.ledger.up = True
+    await setting.ledger.until(lambda each: len(each.rows) > 100)
+    setting.calls(230, 300)
+    assert await setting.writer.drain(20) == 0
+    assert (setting.writer.store_up, setting.writer.behind) == (True, False)
+    assert list(setting.ledger.rows) == names(0, 300)
+    assert setting.ledger.repeated == []
+    assert len(setting.journal.segments) <= 1
+
+
+async def test_rows_keep_coming_while_behind(setting: Setting) -> None:
+    """The reader and the gateway take turns in every way; no row is missed at the hand-over."""
+    done = 0
+    for round_ in range(20):
+        setting.ledger.up = False
+        setting.calls(done, done + 30)
+        done += 30
+        setting.ledger.up = True
+        for _ in range(round_):
+            await asyncio.sleep(0)
+            setting.calls(done, done + 1)
+            done += 1
+    assert await setting.writer.drain(20) == 0
+    assert list(setting.ledger.rows) == names(0, done)
+    assert setting.ledger.repeated == []
+
+
+async def test_what_is_not_stored_at_the_end_is_left_for_the_next_start(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.writer.start()
+    setting.ledger.up = False
+    setting.calls(0, 50)
+    assert await setting.writer.close(0.01) == 50
+    setting.journal.close()
+    setting.ledger.up = True
+    await replayed(tmp_path, setting.ledger)
+    assert list(setting.ledger.rows) == names(0, 50)
+
+
+async def test_a_crash_while_behind_loses_nothing(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.writer.start()
+    setting.calls(0, 10)
+    await setting.ledger.until(lambda each: len(each.rows) == 10)
+    setting.ledger.up = False
+    setting.calls(10, 100)
+    await setting.ledger.until(lambda each: each.failures > 0)
+    abandon(setting.journal)
+    setting.ledger.up = True
+    await replayed(tmp_path, setting.ledger)
+    assert sorted(setting.ledger.rows) == sorted(names(0, 100))
+    await setting.writer.close(0)
+
+
+async def test_a_hanging_store_is_given_up_on_and_asked_again(tmp_path: Path) -> None:
+    class Hanging(Ledger):
+        async def append(self, rows: Sequence[Row], /) -> None:
+            if not self.failures:
+                self.failures = 1
+                await asyncio.Event().wait()
+            await super().append(rows)
+
+    setting = Setting(tmp_path)
+    options = WriterOptions(linger=0.0, append=AppenderOptions(timeout=0.01, backoff=0.001))
+    ledger = Hanging()
+    writer = Writer(setting.journal, ledger, options)
+    writer.start()
+    writer.settle(settled("c0"))
+    assert await writer.close(20) == 0
+    assert writer.appender.failures == 1
+    assert list(ledger.rows) == ["c0"]
+    setting.journal.close()
+
+
+class DataError(Exception):
+    """As drivers call it."""
+
+
+class Picky(Ledger):
+    """A store that can never hold rows whose error is ``bad``."""
+
+    async def append(self, rows: Sequence[Row], /) -> None:
+        if self.up and any(row.error == "bad" for row in rows):
+            raise RuntimeError("wrapped") from DataError("value out of range")
+        await super().append(rows)
+
+
+async def test_a_row_the_store_cannot_hold_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    ledger = Picky()
+    writer = Writer(setting.journal, ledger, OPTIONS)
+    for number in range(30):
+        writer.settle(settled(f"c{number}", error="bad" if number in (3, 29) else ""))
+    writer.start()
+    assert await writer.close(20) == 0
+    assert sorted(ledger.rows) == sorted(set(names(0, 30)) - {"c3", "c29"})
+    assert writer.appender.refused == 2
+    assert writer.store_up
+    lines = (tmp_path / "refused" / "rows.jsonl").read_bytes().splitlines()
+    kept = [msgspec.json.decode(line) for line in lines]
+    assert [(each["reason"], each["row"]["call_id"]) for each in kept] == [
+        ("RuntimeError", "c3"),
+        ("RuntimeError", "c29"),
+    ]
+    assert msgspec.convert(kept[0]["row"], Row) == settled("c3", error="bad")
+    setting.journal.close()
+    assert left(tmp_path) == []
+
+
+async def test_a_row_is_not_set_aside_while_the_store_is_away(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    ledger = Ledger()
+    ledger.up = False
+    writer = Writer(setting.journal, ledger, OPTIONS)
+    writer.start()
+    writer.settle(settled("c0"))
+    await ledger.until(lambda each: each.failures > 10)
+    assert writer.appender.refused == 0
+    ledger.up = True
+    assert await writer.close(20) == 0
+    setting.journal.close()
+
+
+async def test_a_row_that_cannot_be_set_aside_is_kept(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    (tmp_path / "refused").write_text("in the way")
+    ledger = Picky()
+    writer = Writer(setting.journal, ledger, OPTIONS)
+    writer.start()
+    writer.settle(settled("c0", error="bad"))
+    assert await writer.drain(0.1) == 1
+    (tmp_path / "refused").unlink()
+    assert await writer.close(20) == 0
+    assert writer.appender.refused == 1
+    setting.journal.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (DataError(), True),
+        (OverflowError(), True),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate"), True),
+        (ConnectionError(), False),
+        (TimeoutError(), False),
+        (RuntimeError(), False),
+        (ValueError(), False),
+    ],
+)
+def test_whose_fault_an_error_is(error: Exception, expected: bool) -> None:
+    assert about_the_rows(error) is expected
+    wrapped = RuntimeError()
+    wrapped.__cause__ = error
+    assert about_the_rows(wrapped) is expected
+
+
+def test_a_broken_connection_is_never_the_rows_fault() -> None:
+    error = DataError()
+    error.__cause__ = ConnectionResetError()
+    assert not about_the_rows(error)
+
+
+async def test_a_row_the_disk_refuses_goes_to_the_store_all_the_same(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.ledger.up = False
+    setting.calls(0, 30)
+    for name in ("x", "y"):
+        setting.journal.admit(admission(name))
+    write = os.pwrite
+
+    def failing(fd: int, content: bytes, at: int) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pwrite", failing)
+    assert setting.writer.settle(settled("x")) == 0
+    monkeypatch.setattr(os, "pwrite", write)
+    setting.writer.settle(settled("y"))
+    setting.ledger.up = True
+    assert await setting.writer.drain(20) == 0
+    assert sorted(setting.ledger.rows) == sorted([*names(0, 30), "x", "y"])
+    setting.journal.close()
+    assert left(setting.root) == []
+
+
+async def test_clocks_that_jump_change_nothing(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: -5.0)
+    setting.calls(0, 5)
+    row = msgspec.structs.replace(settled("past"), started=9e9, ended=-9e9)
+    setting.writer.settle(row)
+    monkeypatch.setattr(time, "time", lambda: 9e12)
+    setting.calls(5, 9)
+    assert setting.writer.lag < 60
+    assert await setting.writer.drain(20) == 0
+    assert list(setting.ledger.rows) == [*names(0, 5), "past", *names(5, 9)]
+
+
+async def test_settling_waits_for_nothing(setting: Setting) -> None:
+    """Five thousand calls are settled before the store has been asked once."""
+    setting.calls(0, 5_000)
+    assert setting.ledger.appends == []
+    assert await setting.writer.drain(60) == 0
+    assert len(setting.ledger.rows) == 5_000
