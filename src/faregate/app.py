@@ -11,7 +11,9 @@ from faregate.errors import APIError, NotFoundError, RateLimitError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
 from faregate.gateway.health_checks import Checked
+from faregate.gateway.ledger import Ledger
 from faregate.gateway.metrics import CONTENT_TYPE, COOLING, HALF_OPEN, HEALTHY, Metrics
+from faregate.gateway.passage import Passage
 from faregate.gateway.records import Records
 from faregate.gateway.relay import client_key, relay
 from faregate.gateway.snapshot import Snapshot
@@ -62,7 +64,13 @@ _STATES = {"closed": HEALTHY, "open": COOLING, "half_open": HALF_OPEN}
 class App:
     """The application. ``snapshot`` can be replaced at any time; a call keeps the one it found."""
 
-    def __init__(self, snapshot: Snapshot, metrics: Metrics, sinks: tuple[Sink, ...] = ()) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        metrics: Metrics,
+        sinks: tuple[Sink, ...] = (),
+        ledger: Ledger | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.metrics = metrics
         self.records = Records()
@@ -70,6 +78,7 @@ class App:
         self.checked: Callable[[], Mapping[str, Checked]] = dict
         """What active health checks found, by deployment."""
         self.in_flight = 0
+        self._ledger = ledger
         metrics.watch_states(self._states)
         self._sinks: tuple[Sink, ...] = (self.records.add, metrics.record, *sinks)
 
@@ -95,12 +104,29 @@ class App:
             if not exchange.started:
                 await _refuse(exchange, _our_fault(error))
 
-    def record(self, row: Row) -> None:
-        """A finished call, to everything that keeps or counts calls."""
+    def admit(self, passage: Passage) -> None:
+        """Let a call in. Raises :class:`RateLimitError` when the process serves enough, and
+        :class:`ServiceUnavailableError` when the call could not be recorded."""
+        most = self.snapshot.settings.general.global_max_parallel_requests
+        if most is not None and self.in_flight >= most:
+            raise RateLimitError(
+                f"{most} requests are being served, the most this process takes at once",
+                code="too_many_requests",
+                retry_after=1.0,
+            )
+        if self._ledger is not None:
+            self._ledger.admit(passage)
+        self.in_flight += 1
+        self.metrics.admitted()
+
+    def record(self, row: Row) -> Awaitable[None] | None:
+        """Keep a finished call: in the ledger, and with everything that counts or shows calls."""
+        durable = None if self._ledger is None else self._ledger.settle(row)
         self.in_flight -= 1
         self.metrics.finished()
         for sink in self._sinks:
             sink(row)
+        return durable
 
     async def _route(self, exchange: Exchange) -> None:
         path = exchange.path
@@ -117,19 +143,7 @@ class App:
             raise _no_route(exchange)
 
     async def _call(self, exchange: Exchange, operation: str, model: str) -> None:
-        await relay(exchange, self.snapshot, operation, self.record, model, self.admit)
-
-    def admit(self) -> None:
-        """Count a call in. Raises :class:`RateLimitError` when the process serves enough."""
-        most = self.snapshot.settings.general.global_max_parallel_requests
-        if most is not None and self.in_flight >= most:
-            raise RateLimitError(
-                f"{most} requests are being served, the most this process takes at once",
-                code="too_many_requests",
-                retry_after=1.0,
-            )
-        self.in_flight += 1
-        self.metrics.admitted()
+        await relay(exchange, self.snapshot, operation, self, model)
 
     async def _read(self, exchange: Exchange) -> None:
         path, snapshot = exchange.path.rstrip("/"), self.snapshot
@@ -139,11 +153,11 @@ class App:
             await public.model(exchange, snapshot, path.partition("models/")[2])
         elif path.startswith("/v1/receipts/"):
             call_id = path.removeprefix("/v1/receipts/")
-            await public.receipt(exchange, snapshot, self.records, call_id)
+            await public.receipt(exchange, snapshot, self._find, call_id)
         elif path in ("/health/liveliness", "/health/liveness"):
             await public.liveliness(exchange)
         elif path == "/health/readiness":
-            await public.readiness(exchange, ready=self.ready, version=__version__)
+            await public.readiness(exchange, self._ledger, ready=self.ready, version=__version__)
         elif path == "/health":
             await public.health(exchange, snapshot, time.monotonic(), self.checked())
         elif path == "/metrics" and snapshot.settings.general.metrics.enabled:
@@ -156,6 +170,14 @@ class App:
             self.snapshot.identify(client_key(exchange))
         body = self.metrics.render()
         await exchange.reply(200, [(b"content-type", CONTENT_TYPE.encode())], body)
+
+    async def _find(self, call_id: str) -> Row | None:
+        """A finished call: of the last ones here, else from the ledger."""
+        row = self.records.get(call_id)
+        if row is None and self._ledger is not None:
+            entry = await self._ledger.find(call_id)
+            return None if entry is None else entry.row
+        return row
 
     def _states(self) -> list[tuple[str, int]]:
         """The state of every deployment that was called, for the metrics."""

@@ -14,6 +14,7 @@ from faregate.config import Settings
 from faregate.core.pricebook import PriceBook
 from faregate.errors import FaregateError
 from faregate.gateway.health_checks import HealthChecks
+from faregate.gateway.ledger import Ledger, LedgerOptions
 from faregate.gateway.logs import Logs, configure
 from faregate.gateway.metrics import Metrics
 from faregate.gateway.snapshot import Snapshot
@@ -41,6 +42,8 @@ class Boot(Struct, frozen=True, kw_only=True):
     shared: Path | None = None
     """Where the workers of one server keep their numbers."""
     otel: bool = False
+    ledger: LedgerOptions | None = None
+    """None: rows are not kept beyond the last ones in memory."""
 
 
 class Service:
@@ -54,6 +57,7 @@ class Service:
         self._watch: asyncio.Task[None] | None = None
         self._stamp: object = None
         self._checks: HealthChecks
+        self._ledger: Ledger | None = None
         self._flush: Callable[[], None] | None = None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -130,10 +134,11 @@ class Service:
             exporter = telemetry.start()
             sinks.append(lambda row: exporter.record(row, row.traceparent))
             self._flush = exporter.close
-        self._app = App(snapshot, self._metrics, tuple(sinks))
-        self._checks = HealthChecks(
-            lambda: self._app.snapshot, self._app.admit, self._app.record, boot.shared
-        )
+        if boot.ledger is not None:
+            self._ledger = Ledger(boot.ledger)
+            self._ledger.start()
+        self._app = App(snapshot, self._metrics, tuple(sinks), self._ledger)
+        self._checks = HealthChecks(lambda: self._app.snapshot, self._app, boot.shared)
         self._app.checked = self._checks.results
         self._checks.follow()
         self._stamp = boot.stamp(boot.settings)
@@ -150,6 +155,8 @@ class Service:
     async def _stop(self) -> None:
         self._app.ready = False
         await self._checks.stop()
+        if self._ledger is not None:
+            await self._ledger.stop()
         if self._watch is not None:
             self._watch.cancel()
         if self._flush is not None:
@@ -161,6 +168,8 @@ class Service:
 def secrets_of(settings: Settings, master_key: str) -> Iterable[str]:
     """Every text of a configuration that must not be shown anywhere."""
     yield master_key
+    if settings.general.database_url:
+        yield settings.general.database_url.reveal()
     for entry in settings.deployments():
         credential = entry.credential
         for secret in (credential.api_key, credential.azure_ad_token, credential.client_secret):

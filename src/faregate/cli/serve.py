@@ -11,10 +11,12 @@ from pathlib import Path
 import click
 
 from faregate.cli.master_key import check_weak, data_dir, find_key
-from faregate.config import ConfigProblems, Settings
+from faregate.config import ConfigProblems, General, Settings
 from faregate.config.loading import load
 from faregate.core.pricebook import PriceBook, Unpriced
 from faregate.errors import ConfigError, FaregateError
+from faregate.gateway.ledger import LedgerOptions
+from faregate.store.journal import JournalOptions
 from faregate.types import Deployment
 
 
@@ -71,6 +73,7 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
         stamp=_stamp,
         shared=shared,
         otel=otel,
+        ledger=_ledger(general) if general.ledger else None,
     )
     service = Service(boot)
     limits = general.limits
@@ -117,6 +120,25 @@ def check(path: str) -> None:
     click.echo(
         f"{path} is good: {models} model names, {len(deployments)} deployments,"
         f" {len(settings.warnings)} warnings"
+    )
+
+
+def _ledger(general: General) -> LedgerOptions:
+    """Where and how rows are kept. Raises a ClickException when the data directory cannot be."""
+    directory = data_dir(general.data_dir, os.environ)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(
+            f"the ledger cannot be kept in {directory} ({error.strerror}); set FAREGATE_DATA_DIR or"
+            " general_settings.data_dir to a directory that can be written, or general_settings."
+            "ledger: false"
+        ) from None
+    return LedgerOptions(
+        data_dir=directory,
+        database_url=general.database_url.reveal() if general.database_url else "",
+        on_outage=general.on_ledger_outage,
+        journal=JournalOptions(fsync=general.journal_fsync),
     )
 
 

@@ -9,7 +9,22 @@ GENERAL: Keys = {
         kinds.FLAG, "Serve other addresses than loopback with a weak master key.", ours=True
     ),
     "data_dir": Key(kinds.TEXT, "Where the made master key and the journal are kept.", ours=True),
-    "database_url": Key(kinds.SECRET, "The database of the ledger.", status="later"),
+    "ledger": Key(kinds.FLAG, "Keep a row of every call, in a journal and a database.", ours=True),
+    "database_url": Key(
+        kinds.SECRET,
+        "The ledger's database: `postgresql://…` or `sqlite:///…`; a SQLite file in the data"
+        " directory when absent.",
+    ),
+    "on_ledger_outage": Key(
+        kinds.choice("serve", "refuse"),
+        "What happens to calls while the database does not answer.",
+        ours=True,
+    ),
+    "journal_fsync": Key(
+        kinds.choice("none", "group"),
+        "`none` survives a killed process, `group` a power failure, for a few milliseconds a call.",
+        ours=True,
+    ),
     "store_prompts_in_spend_logs": Key(
         kinds.FLAG, "Keep prompts and answers with the spend rows.", status="later"
     ),

@@ -187,7 +187,10 @@ class General(Struct, frozen=True, kw_only=True):
 
     master_key: Secret | None = None
     allow_weak_master_key: bool = False
+    ledger: bool = True
     database_url: Secret | None = None
+    on_ledger_outage: Literal["serve", "refuse"] = "serve"
+    journal_fsync: Literal["none", "group"] = "none"
     data_dir: str = ""
     store_prompts_in_spend_logs: bool = False
     maximum_spend_logs_retention_period: float | None = None

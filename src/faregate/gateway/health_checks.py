@@ -19,14 +19,13 @@ from msgspec import Struct
 
 from faregate.config.settings import ModelDeployment
 from faregate.core.attempts import Attempts, Members, RetryRules, Try
-from faregate.errors import APIError, ConfigError, RateLimitError
+from faregate.errors import APIError, ConfigError
 from faregate.gateway import failures
 from faregate.gateway.asgi import Exchange
-from faregate.gateway.passage import Asked, Passage
-from faregate.gateway.relay import estimate, settle
+from faregate.gateway.passage import Asked, Desk, Passage
+from faregate.gateway.relay import estimate
 from faregate.gateway.snapshot import Snapshot
 from faregate.gateway.whole import send_whole
-from faregate.types import Row
 from faregate.wire import splice
 
 KEY = "health-check"
@@ -62,16 +61,14 @@ class HealthChecks:
     def __init__(
         self,
         snapshot: Callable[[], Snapshot],
-        admitted: Callable[[], None],
-        record: Callable[[Row], None],
+        desk: Desk,
         shared: Path | None = None,
     ) -> None:
-        """``admitted`` and ``record`` are the application's; ``shared`` is what the workers of one
-        server have in common, None for a single one.
+        """``desk`` is the application; ``shared`` is what the workers of one server have in
+        common, None for a single one.
         """
         self._snapshot = snapshot
-        self._admitted = admitted
-        self._record = record
+        self._desk = desk
         self._shared = shared
         self._lock: TextIO | None = None
         self._found: dict[str, Checked] = {}
@@ -146,11 +143,11 @@ class HealthChecks:
             condition = snapshot.router.conditions[entry.id]
             if not condition.available(now) or condition.free_at(now) > now:
                 return
+            passage = _passage(snapshot, entry, self._desk)
             try:
-                self._admitted()
-            except RateLimitError:
-                return  # the process has enough to do with its clients' calls
-            passage = _passage(snapshot, entry)
+                self._desk.admit(passage)
+            except APIError:
+                return  # the process has enough to do, or could not record the call
             try:
                 await _call(passage, entry)
             except asyncio.CancelledError:
@@ -158,8 +155,7 @@ class HealthChecks:
                 await asyncio.shield(estimate(passage))
                 raise
             finally:
-                settle(passage)
-                self._record(passage.row())
+                await passage.finish()
             self._found[entry.id] = Checked(
                 at=passage.at,
                 ok=passage.outcome == "completed",
@@ -168,7 +164,7 @@ class HealthChecks:
             )
 
 
-def _passage(snapshot: Snapshot, entry: ModelDeployment) -> Passage:
+def _passage(snapshot: Snapshot, entry: ModelDeployment, desk: Desk) -> Passage:
     """A call to this one deployment, from nobody."""
     chat = entry.mode != "embedding"
     asked = Asked(splice.open_object(_CHAT if chat else _EMBEDDING), entry.model_name, chat=chat)
@@ -180,7 +176,9 @@ def _passage(snapshot: Snapshot, entry: ModelDeployment) -> Passage:
     scope = {"type": "http", "method": "POST", "path": "/health", "headers": ()}
     exchange = Exchange(scope, _nothing_comes, _nobody_reads)
     operation = "chat/completions" if chat else "embeddings"
-    return Passage(exchange, snapshot, operation, KEY, asked, attempts)
+    found = Passage(exchange, snapshot, operation, asked, attempts, desk)
+    found.key = KEY
+    return found
 
 
 async def _call(passage: Passage, entry: ModelDeployment) -> None:

@@ -4,8 +4,8 @@ import functools
 import math
 import random
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
 
 from msgspec import Raw, structs
 
@@ -62,6 +62,19 @@ class Asked:
         _check_list(members, "messages" if chat else "input", text=not chat)
 
 
+class Desk(Protocol):
+    """Where calls are let in and their rows are kept."""
+
+    def admit(self, passage: "Passage") -> None:
+        """Let a call in. Raises :class:`APIError` for one that is not."""
+
+    def record(self, row: Row) -> Awaitable[None] | None:
+        """Keep the row of a call that was let in; must neither block nor raise.
+
+        A result is to be awaited before the answer's last byte goes out.
+        """
+
+
 class Passage:
     """The state of one call. The relay fills it in; the row is what remains of it."""
 
@@ -73,6 +86,7 @@ class Passage:
         "call_id",
         "charges",
         "cost",
+        "desk",
         "error",
         "exchange",
         "fallbacks",
@@ -82,6 +96,7 @@ class Passage:
         "outcome",
         "outlet",
         "receipt",
+        "recorded",
         "request_id",
         "snapshot",
         "status",
@@ -94,9 +109,9 @@ class Passage:
         exchange: Exchange,
         snapshot: Snapshot,
         operation: str,
-        key: str,
         asked: Asked,
         attempts: Attempts[ModelDeployment],
+        desk: Desk,
     ) -> None:
         # What came in
         self.exchange = exchange
@@ -107,7 +122,8 @@ class Passage:
         self.call_id = f"call_{int(self.at * 1000):012x}{random.getrandbits(64):016x}"
         given = exchange.header(b"x-request-id")
         self.request_id = given if given.isprintable() and 0 < len(given) <= 128 else self.call_id
-        self.key = key
+        self.desk = desk
+        self.key = ""
         self.asked = asked
         # What was tried
         self.attempts = attempts
@@ -127,6 +143,7 @@ class Passage:
         self.error = ""
         self.outcome: Outcome = "failed"
         self.first_byte: float | None = None
+        self.recorded = False
 
     def tried(self, outlet: Outlet, began: float, error: ErrorFacts | None, status: int) -> None:
         """Take down an attempt. ``began`` is of the performance counter."""
@@ -265,6 +282,17 @@ class Passage:
         if total is not None:
             found.append((b"x-litellm-response-cost", total.encode()))
         return found
+
+    async def finish(self) -> None:
+        """Settle and record the call, once, before its last byte goes to the client."""
+        if self.recorded:
+            return
+        self.recorded = True
+        used = sum(charge.usage.prompt + charge.usage.completion for charge in self.charges)
+        self.attempts.close(time.monotonic(), tokens=used)
+        durable = self.desk.record(self.row())
+        if durable is not None:
+            await durable
 
     def row(self) -> Row:
         """What the ledger keeps."""

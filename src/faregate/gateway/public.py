@@ -1,7 +1,7 @@
 """What clients can read: the models, receipts, health and metrics."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
 
 from faregate.config.settings import ModelDeployment
 from faregate.core.condition import Condition
@@ -9,12 +9,15 @@ from faregate.core.receipt_text import as_json
 from faregate.errors import NotFoundError
 from faregate.gateway.asgi import Exchange
 from faregate.gateway.health_checks import Checked
-from faregate.gateway.records import Records
+from faregate.gateway.ledger import Ledger
 from faregate.gateway.relay import client_key
 from faregate.gateway.snapshot import Snapshot
 from faregate.types import JsonObject, Row
 
 _STATES = {"closed": "healthy", "open": "cooling", "half_open": "probing"}
+Find: TypeAlias = Callable[[str], Awaitable[Row | None]]
+"""The row of a call, by its id."""
+
 _CREATED = 1_700_000_000  # OpenAI's clients want a number; ours has no meaning
 
 
@@ -33,10 +36,10 @@ async def model(exchange: Exchange, snapshot: Snapshot, name: str) -> None:
     await exchange.reply_json(200, _model(name))
 
 
-async def receipt(exchange: Exchange, snapshot: Snapshot, records: Records, call_id: str) -> None:
+async def receipt(exchange: Exchange, snapshot: Snapshot, find: Find, call_id: str) -> None:
     """GET /v1/receipts/{call_id}: the receipt of a recent call."""
     snapshot.identify(client_key(exchange))
-    row = records.get(call_id)
+    row = await find(call_id)
     if row is None:
         raise NotFoundError(
             f"no call {call_id[:64]!r} among the last ones; receipts are kept for recent calls",
@@ -50,10 +53,21 @@ async def liveliness(exchange: Exchange) -> None:
     await exchange.reply_json(200, "I'm alive!")
 
 
-async def readiness(exchange: Exchange, *, ready: bool, version: str) -> None:
-    """GET /health/readiness: 503 while starting and while draining."""
-    status = "healthy" if ready else "stopping"
-    await exchange.reply_json(200 if ready else 503, {"status": status, "version": version})
+async def readiness(
+    exchange: Exchange, ledger: Ledger | None, *, ready: bool, version: str
+) -> None:
+    """GET /health/readiness: 503 while draining, and while no call could be recorded."""
+    found: JsonObject = {"status": "healthy" if ready else "stopping", "version": version}
+    if ledger is not None:
+        if ready and ledger.problem:
+            ready, found["status"] = False, "refusing"
+        found["ledger"] = {
+            "database": "up" if ledger.store_up else "down",
+            "pending_rows": ledger.pending,
+            "lag_seconds": round(ledger.lag, 3),
+            "journal_bytes": ledger.journal_bytes,
+        }
+    await exchange.reply_json(200 if ready else 503, found)
 
 
 async def health(

@@ -8,7 +8,6 @@ client → 8 relay → 9 settle in the one ``finally`` → 10 record, off the pa
 import asyncio
 import random
 import time
-from collections.abc import Callable
 
 from faregate.config.settings import ModelDeployment
 from faregate.core.routing import Attempts, Stop
@@ -17,11 +16,11 @@ from faregate.gateway import failures
 from faregate.gateway.asgi import Exchange, error_fields
 from faregate.gateway.counting import count
 from faregate.gateway.hangup import Watch
-from faregate.gateway.passage import Asked, Passage
+from faregate.gateway.passage import Asked, Desk, Passage
 from faregate.gateway.snapshot import Snapshot
 from faregate.gateway.streaming import send_stream
 from faregate.gateway.whole import send_whole
-from faregate.types import ErrorFacts, Row
+from faregate.types import ErrorFacts
 from faregate.wire import openai_chat, splice
 
 _BYTES_A_TOKEN = 4  # what a request counts against tpm limits until its usage is known
@@ -34,22 +33,21 @@ async def relay(
     exchange: Exchange,
     snapshot: Snapshot,
     operation: str,
-    record: Callable[[Row], None],
+    desk: Desk,
     model: str = "",
-    admitted: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve one call of ``operation``; ``model`` is the path's, where the path names one.
 
     Raises :class:`APIError` for a call that was not admitted; from then on every way out of here
-    leaves exactly one row with ``record``, which must neither block nor raise.
+    leaves exactly one row with ``desk``.
     """
     key = snapshot.identify(client_key(exchange))
     body = await exchange.read(snapshot.settings.general.limits.max_body_bytes)
     asked = peek(snapshot, body, model, operation)
     attempts = plan(snapshot, exchange, asked)
-    passage = Passage(exchange, snapshot, operation, key, asked, attempts)
-    admit(passage)
-    admitted()  # may refuse, too: the process has a limit of its own
+    passage = Passage(exchange, snapshot, operation, asked, attempts, desk)
+    passage.key = key
+    desk.admit(passage)
     with Watch(passage) as watch:
         try:
             await send(passage)
@@ -64,8 +62,7 @@ async def relay(
             passage.crashed()
             raise
         finally:
-            settle(passage)
-            record(passage.row())
+            await passage.finish()
 
 
 def client_key(exchange: Exchange) -> str:
@@ -121,10 +118,6 @@ def patience(exchange: Exchange, asked: Asked, most: float) -> float:
     return min(stated, most) if stated > 0 else most
 
 
-def admit(passage: Passage) -> None:
-    """Budgets and limits of the key. Without a ledger every identified call is admitted."""
-
-
 async def send(passage: Passage) -> None:
     """Steps 6 to 8, until a deployment answers or there is none left to ask."""
     error: ErrorFacts | None = None
@@ -164,14 +157,9 @@ async def estimate(passage: Passage) -> None:
 async def fail(passage: Passage, error: APIError) -> None:
     """The last real error, in OpenAI's shape."""
     passage.failed(error)
+    await passage.finish()
     if passage.exchange.started or passage.exchange.client.gone:
         return
     await passage.exchange.reply_json(
         error.status_code, error_fields(error), passage.error_headers(error)
     )
-
-
-def settle(passage: Passage) -> None:
-    """The hold becomes the charge, and the deployments learn what was used."""
-    used = sum(charge.usage.prompt + charge.usage.completion for charge in passage.charges)
-    passage.attempts.close(time.monotonic(), tokens=used)

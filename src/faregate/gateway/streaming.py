@@ -109,6 +109,7 @@ async def _relay(
         error = failures.of_stream(problem)
         await _charge(passage, outlet, tap)
         passage.broke(error)
+        await passage.finish()
         if not exchange.client.gone:
             await exchange.write(
                 error_event(failures.exception(error, outlet, passage.asked.model))
@@ -117,6 +118,7 @@ async def _relay(
         return
     await _charge(passage, outlet, tap)
     passage.outcome = "cancelled" if exchange.client.gone else "completed"
+    await passage.finish()
     if not exchange.client.gone:
         await exchange.write(tap.last(_usage(passage, tap), _more(passage)))
         await exchange.end()

@@ -82,6 +82,7 @@ async def _reply(passage: Passage, outlet: Outlet, answer: Answer, members: spli
     passage.outcome = "completed"
     headers = [JSON, *passage.headers(reading.model, answer.headers)]
     passage.first_byte = time.perf_counter()
-    await passage.exchange.reply(200, headers, splice.close_object({**members, **changed}))
     if passage.exchange.client.gone:
         passage.cancelled()  # read to its end for the true usage, and nobody there to have it
+    await passage.finish()
+    await passage.exchange.reply(200, headers, splice.close_object({**members, **changed}))

@@ -1,0 +1,221 @@
+"""The ledger as the data path sees it: a call is let in, and its row is kept, whatever breaks.
+
+Nothing here waits for a database. A call is in the journal before anything is sent for it and again
+before its last byte goes to the client; rows reach the database in the background, and what a dead
+process left is stored by the next one.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from faregate.errors import FaregateError, ServiceUnavailableError
+from faregate.gateway.passage import Passage
+from faregate.store.appender import Appender
+from faregate.store.aside import Aside
+from faregate.store.journal import Journal, JournalOptions
+from faregate.store.journal_codec import Admission
+from faregate.store.journal_errors import JournalError
+from faregate.store.journal_replay import replay
+from faregate.store.protocol import Entry, Store
+from faregate.store.writer import Writer
+from faregate.types import Row
+
+_log = logging.getLogger("faregate.ledger")
+
+JOURNAL = "journal"
+"""The directory of journals in the data directory."""
+
+_RETRY_OPEN = 1.0
+_LONGEST_RETRY = 15.0
+
+
+class LedgerOptions(Struct, frozen=True, kw_only=True):
+    """How the ledger is kept."""
+
+    data_dir: Path
+    database_url: str = ""
+    """Empty: a SQLite file in the data directory."""
+    on_outage: Literal["serve", "refuse"] = "serve"
+    """Whether calls are let in while the database does not answer."""
+    journal: JournalOptions = JournalOptions()
+    drain_seconds: float = 5.0
+
+
+class Ledger:
+    """The ledger of this process. Made and used in its event loop."""
+
+    def __init__(self, options: LedgerOptions) -> None:
+        """Raises :class:`JournalError` when the journal cannot be written."""
+        self._options = options
+        self._root = options.data_dir / JOURNAL
+        self._store = _Late(options)
+        self._journal = Journal.open(self._root, options.journal)
+        self._writer = Writer(self._journal, self._store)
+        self._opening: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write, and open the database in the background."""
+        self._writer.start()
+        self._opening = asyncio.get_running_loop().create_task(self._open(), name="ledger-open")
+
+    async def stop(self) -> None:
+        """Store what can be stored in time; the journal keeps the rest for the next start."""
+        if self._opening is not None:
+            self._opening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._opening
+        # A database that was never reached will not be in time now.
+        patience = self._options.drain_seconds if self.store_up else 0.0
+        left = await self._writer.close(patience)
+        if left:
+            _log.warning("ledger: %d rows stay in the journal for the next start", left)
+        self._journal.close()
+        await self._store.close()
+
+    @property
+    def store_up(self) -> bool:
+        """Whether the database took the last rows."""
+        return self._store.opened and self._writer.store_up
+
+    @property
+    def pending(self) -> int:
+        """Rows that are in the journal and not yet in the database."""
+        return self._writer.pending
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the oldest of them was settled."""
+        return self._writer.lag
+
+    @property
+    def journal_bytes(self) -> int:
+        """The size of this process's journal."""
+        return self._journal.size
+
+    @property
+    def problem(self) -> str:
+        """Why calls are refused now; empty when they are not."""
+        if self._journal.problem:
+            return self._journal.problem
+        if self._options.on_outage == "refuse" and not self.store_up:
+            return "the ledger's database does not answer"
+        return ""
+
+    def admit(self, passage: Passage) -> None:
+        """Put a call into the journal before anything is sent for it.
+
+        Raises :class:`ServiceUnavailableError` rather than serve a call that could not be recorded.
+        """
+        if self._options.on_outage == "refuse" and not self.store_up:
+            raise _refused("the ledger's database does not answer")
+        asked = passage.asked
+        try:
+            self._journal.admit(
+                Admission(
+                    passage.call_id,
+                    passage.at,
+                    asked.model,
+                    passage.operation,
+                    asked.stream,
+                    passage.key,
+                    request_id=passage.request_id,
+                    end_user=asked.end_user,
+                )
+            )
+        except JournalError as error:
+            _log.error("ledger: a call is refused: %s", error)
+            raise _refused(str(error)) from None
+
+    def settle(self, row: Row) -> Awaitable[None] | None:
+        """Put a call's end into the journal and on its way to the database. Never raises.
+
+        With ``fsync: group`` the result is to be awaited before the answer's last byte goes out.
+        """
+        ticket = self._writer.settle(row)
+        if ticket and self._options.journal.fsync == "group":
+            return self._durable(ticket)
+        return None
+
+    async def find(self, call_id: str) -> Entry | None:
+        """A row of the database; None when there is none, or no database now."""
+        if not self._store.opened:
+            return None
+        try:
+            return await self._store.opened_store().row(call_id)
+        except FaregateError:
+            return None
+
+    async def _durable(self, ticket: int) -> None:
+        try:
+            await self._journal.durable(ticket)
+        except JournalError as error:
+            _log.error("ledger: not on disk: %s", error)
+
+    async def _open(self) -> None:
+        """Open the database, however long it takes, and store what dead processes left."""
+        wait = _RETRY_OPEN
+        while True:
+            try:
+                await self._store.open()
+                break
+            except Exception as error:  # noqa: BLE001 - whatever it is, calls are served meanwhile
+                _log.error("ledger: the database cannot be opened: %s", error)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_RETRY)
+        try:
+            await replay(self._root, Appender(self._store, Aside(self._root)))
+        except JournalError as error:
+            _log.error("ledger: %s", error)
+
+
+class _Late:
+    """The store, imported and opened after the first answer: its libraries take their time."""
+
+    def __init__(self, options: LedgerOptions) -> None:
+        self._options = options
+        self._store: Store | None = None
+        self._ready = asyncio.Event()
+
+    @property
+    def opened(self) -> bool:
+        return self._ready.is_set()
+
+    async def open(self) -> None:
+        if self._store is None:
+            self._store = await asyncio.to_thread(_make, self._options)
+        await self._store.open()
+        self._ready.set()
+
+    def opened_store(self) -> Store:
+        if self._store is None or not self.opened:
+            raise ServiceUnavailableError("the ledger's database is not open yet")
+        return self._store
+
+    async def append(self, rows: Sequence[Row], /) -> object:
+        await self._ready.wait()  # rows of the first moments; the appender bounds the wait
+        return await self.opened_store().append(rows)
+
+    async def close(self) -> None:
+        if self._store is not None:
+            await self._store.close()
+
+
+def _make(options: LedgerOptions) -> Store:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # each plugin of it says hello
+    from faregate.store.places import store_at
+
+    return store_at(options.database_url, options.data_dir)
+
+
+def _refused(reason: str) -> ServiceUnavailableError:
+    return ServiceUnavailableError(
+        f"no call is served that cannot be recorded: {reason}",
+        code="ledger_unavailable",
+        retry_after=1.0,
+    )
