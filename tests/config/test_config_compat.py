@@ -103,7 +103,6 @@ def test_only_what_has_no_effect_is_warned_of() -> None:
         "redis_host",
         "redis_port",
         "redis_password",
-        "database_url",
         "store_prompts_in_spend_logs",
         "maximum_spend_logs_retention_period",
         "alerting",

@@ -104,7 +104,6 @@ guardrails: [{a: b}]
         "litellm_settings.cache",
         "litellm_settings.callbacks",
         "general_settings.alerting",
-        "general_settings.database_url",
         "router_settings.enable_pre_call_checks",
         "router_settings.redis_host",
         "guardrails",
