@@ -1,9 +1,8 @@
 """What differs between the databases. Everything else of the SQL is written once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -23,8 +22,6 @@ class Backend(ABC):
 
     place: str
     """Named in errors; holds no password."""
-    many_at_once: bool
-    """Whether several transactions may write at the same time."""
 
     @abstractmethod
     def make_engine(self) -> AsyncEngine:
@@ -56,12 +53,16 @@ class Backend(ABC):
     async def lock_changes(self, connection: AsyncConnection) -> None:
         """Let no other process write entities until the transaction ends."""
 
+    @abstractmethod
     async def before_append(self, engine: AsyncEngine, days: set[int]) -> None:
         """Make room for rows of these days, where that takes a transaction of its own."""
 
+    @abstractmethod
     async def drop_days(self, engine: AsyncEngine, before: int) -> int:
-        """Delete what can be deleted by the day, up to an instant in microseconds; how many rows."""
-        return 0
+        """Delete a whole day at once, where that can be done; how many rows.
+
+        Only one whose calls all started before the instant, in microseconds.
+        """
 
     @abstractmethod
     def writing(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
@@ -126,18 +127,6 @@ def upsert(table: Table, source: str) -> str:
     columns = ", ".join((period, "series", *MEASURE_COLUMNS))
     # The WHERE keeps SQLite from reading ON CONFLICT as a join's ON.
     return (
-        f"INSERT INTO {name} ({columns}) {source} ON CONFLICT ({period}, series) "  # noqa: S608
+        f"INSERT INTO {name} ({columns}) {source} ON CONFLICT ({period}, series) "
         f"DO UPDATE SET {', '.join(sets)}"
     )
-
-
-@asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection whose statements see one state of the database."""
-    async with engine.connect() as connection:
-        yield connection
-
-
-def rows_of(found: Any) -> list[Any]:
-    """All rows of a result, as plain tuples."""
-    return [tuple(row) for row in found]

@@ -8,7 +8,7 @@ import msgspec
 
 from faregate.store.protocol import Adjustment, Entry, RowStatus
 from faregate.store.rollup import DAY, Share, believable, shares, spend_of, status_of
-from faregate.store.text import as_json, clean, integer, microseconds, seconds
+from faregate.store.text import as_json, clean, integer, microseconds, name, seconds
 from faregate.types import Attempt, Receipt, Row
 
 MOST_CALL_ID = 128
@@ -111,7 +111,7 @@ def record(row: Row) -> Record:
     started = microseconds(row.started)
     day = day_of(call_id)
     own, by_tag = shares(row)
-    tags = tuple(dict.fromkeys(clean(tag) for tag in row.tags if tag))
+    tags = tuple(dict.fromkeys(name(tag) for tag in row.tags if tag))
     sent, served, route, status, total, spend, prompt, completion, receipt = priced_values(row)
     values = (
         call_id,
@@ -120,26 +120,26 @@ def record(row: Row) -> Record:
         None if row.first_byte is None else microseconds(row.first_byte),
         microseconds(row.ended),
         clean(row.request_id),
-        clean(row.operation),
-        clean(row.key),
-        clean(row.team),
-        clean(row.user),
-        as_json(row.tags) if row.tags else "",
+        name(row.operation),
+        name(row.key),
+        name(row.team),
+        name(row.user),
+        as_json(tags) if tags else "",
         clean(row.session),
         clean(row.end_user),
         clean(row.client),
         clean(row.traceparent),
-        clean(row.requested_model),
+        name(row.requested_model),
         sent,
         served,
-        clean(row.provider),
-        clean(row.deployment),
+        name(row.provider),
+        name(row.deployment),
         route,
         as_json(row.attempts) if row.attempts else "",
         integer(row.fallbacks),
         row.stream,
         integer(row.status),
-        clean(row.error),
+        name(row.error),
         row.outcome,
         status,
         total,
@@ -162,8 +162,8 @@ def priced_values(row: Row) -> tuple[Any, ...]:
     last = receipt.charges[-1] if receipt.charges else None
     counted = believable(receipt)
     return (
-        clean(last.sent_model) if last else "",
-        clean(last.served_model) if last else "",
+        name(last.sent_model) if last else "",
+        name(last.served_model) if last else "",
         last.route if last else "",
         status_of(row),
         receipt.total if counted else None,

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from hashlib import blake2b
-from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -16,7 +16,6 @@ from faregate.store.calls import (
     Record,
     day_of,
     priced_values,
-    receipt_of,
     record,
     row_of,
 )
@@ -33,7 +32,7 @@ from faregate.store.protocol import (
     Page,
     SpendLine,
 )
-from faregate.store.rollup import Amounts, Series, Share, fold, minus, shares
+from faregate.store.rollup import Amounts, Series, fold, minus, shares
 from faregate.store.tables import (
     NAMES,
     adjustments,
@@ -171,8 +170,8 @@ class DatabaseStore:
             found = (await connection.execute(statement)).mappings().first()
             if found is None:
                 raise UnknownCallError(f"there is no call {call_id[:64]!r} in the ledger")
-            before = row_of(found)
-            after = _with(before, receipt)
+            before = row_of(dict(found))
+            after = replace(before, receipt=receipt)
             text = as_json(receipt)
             if text == found["receipt"]:
                 return False
@@ -302,12 +301,3 @@ class DatabaseStore:
         with naming(self._backend):
             async with self._backend.writing(engine) as connection:
                 yield connection
-
-
-def _with(row: Row, receipt: Receipt) -> Row:
-    """The row with another receipt."""
-    from msgspec.structs import replace
-
-    return replace(row, receipt=receipt)
-
-

@@ -97,9 +97,7 @@ async def get(connection: AsyncConnection, kind: str, identity: str) -> Entity |
 
 async def every(connection: AsyncConnection, kind: str) -> list[Entity]:
     """All entities of a kind that are not deleted, by id."""
-    statement = select(entities).where(
-        entities.c.kind == kind, entities.c.document.is_not(None)
-    )
+    statement = select(entities).where(entities.c.kind == kind, entities.c.document.is_not(None))
     found = (await connection.execute(statement)).mappings().all()
     return sorted(map(_entity, found), key=lambda each: each.id)
 

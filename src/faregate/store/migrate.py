@@ -24,7 +24,7 @@ _alone = threading.Lock()
 @asynccontextmanager
 async def one_at_a_time() -> AsyncIterator[None]:
     """No other migration of this process runs meanwhile."""
-    while not _alone.acquire(blocking=False):
+    while not _alone.acquire(blocking=False):  # noqa: ASYNC110 - it is shared between loops
         await asyncio.sleep(0.005)
     try:
         yield

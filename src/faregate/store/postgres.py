@@ -45,23 +45,21 @@ def _pg_type(column: Any) -> str:
 
 def _unnest(table: Table, columns: Sequence[str]) -> str:
     arrays = (f"${n}::{_pg_type(table.c[name])}[]" for n, name in enumerate(columns, 1))
-    return f"SELECT * FROM unnest({', '.join(arrays)})"
+    return f"SELECT * FROM unnest({', '.join(arrays)})"  # noqa: S608
 
 
 _INSERT_CALLS = (
-    f"INSERT INTO calls ({', '.join(COLUMNS)}) {_unnest(tables.calls, COLUMNS)} "  # noqa: S608
+    f"INSERT INTO calls ({', '.join(COLUMNS)}) {_unnest(tables.calls, COLUMNS)} "
     "ON CONFLICT (call_id, day) DO NOTHING RETURNING call_id"
 )
 _INSERT_TAGS = (
-    "INSERT INTO call_tags (tag, started, call_id, day) "  # noqa: S608
+    "INSERT INTO call_tags (tag, started, call_id, day) "
     f"{_unnest(tables.call_tags, ('tag', 'started', 'call_id', 'day'))} ON CONFLICT DO NOTHING"
 )
 
 
 class PostgresBackend(Backend):
     """A database on a server. Tables live in a schema of their own, ``faregate`` unless stated."""
-
-    many_at_once = True
 
     def __init__(self, address: PostgresAddress, *, pool_size: int = 5) -> None:
         self._address = address
@@ -88,7 +86,7 @@ class PostgresBackend(Backend):
                 server_settings={"search_path": address.schema, "timezone": "UTC"},
             )
 
-        engine = create_async_engine(
+        return create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
             hide_parameters=True,
@@ -97,7 +95,6 @@ class PostgresBackend(Backend):
             pool_timeout=STATEMENT_SECONDS,
             pool_pre_ping=True,
         )
-        return engine
 
     @asynccontextmanager
     async def writing(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -210,7 +207,7 @@ class PostgresBackend(Backend):
         found = await connection.exec_driver_sql(
             f"SELECT count(*), coalesce(max(started), 0) FROM {name}"  # noqa: S608
         )
-        count, latest = found.one()
+        count, latest = tuple(found.one())
         if latest >= before:
             return 0
         await connection.exec_driver_sql(
@@ -226,8 +223,10 @@ class PostgresBackend(Backend):
         state = getattr(error, "sqlstate", None) or ""
         if state.startswith(_TRANSIENT) or state in ("28P01", "28000", "3D000"):
             return first_line(error)
-        if isinstance(error, OSError | TimeoutError):
-            return error.strerror or "no answer in time" if isinstance(error, OSError) else ""
+        if isinstance(error, TimeoutError):
+            return "no answer in time"
+        if isinstance(error, OSError):
+            return error.strerror or "no connection"
         name = type(error).__name__
         if name in ("InterfaceError", "ConnectionDoesNotExistError", "InternalClientError"):
             return "the connection broke off"

@@ -44,7 +44,8 @@ class Filter(Struct, frozen=True, kw_only=True):
     team: tuple[str, ...] = ()
     user: tuple[str, ...] = ()
     tag: str | None = None
-    """One tag: calls that carry several would otherwise count twice."""
+    """One tag, since calls that carry several would otherwise count twice; an empty text means
+    calls without any."""
     model: tuple[str, ...] = ()
     """The requested model."""
     sent_model: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ async def page(connection: AsyncConnection, only: Filter, cursor: str | None, li
     kept = found[:limit]
     changed = [row["call_id"] for row in kept if row["adjusted"]]
     notes = await _adjustments(connection, changed) if changed else {}
-    entries = tuple(entry_of(row, tuple(notes.get(row["call_id"], ()))) for row in kept)
+    entries = tuple(entry_of(dict(row), tuple(notes.get(row["call_id"], ()))) for row in kept)
     return Page(entries, cursor_of(entries) if len(found) > limit else None)
 
 
@@ -58,7 +58,7 @@ async def one(connection: AsyncConnection, call_id: str) -> Entry | None:
     if found is None:
         return None
     notes = await _adjustments(connection, [call_id]) if found["adjusted"] else {}
-    return entry_of(found, tuple(notes.get(call_id, ())))
+    return entry_of(dict(found), tuple(notes.get(call_id, ())))
 
 
 def cursor_of(entries: Sequence[Entry]) -> str:
@@ -84,8 +84,10 @@ def check_limit(limit: int) -> int:
 
 def _statement(only: Filter, cursor: str | None, limit: int) -> Select[Any]:
     conditions = list(_conditions(only))
-    if only.tag is None:
+    if not only.tag:
         statement, at = select(calls), calls.c
+        if only.tag is not None:
+            conditions.append(calls.c.tags == "")
     else:
         # By its tag a call is found through the table of tags, which is in the order of the log.
         at = call_tags.c

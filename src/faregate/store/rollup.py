@@ -5,10 +5,11 @@ charge, to the deployment and the model that were billed. So the spend of a depl
 provider bills, and a call with a billed failure counts once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
-from faregate.store.text import clean
+from faregate.store.text import name
 from faregate.types import UNITS, Charge, Receipt, Row, Usage
 
 COUNTS = ("calls", "failed")
@@ -18,10 +19,11 @@ STATES = ("priced", "estimated", "unpriced", "inconsistent", "unsettled")
 MEASURES = (*COUNTS, *TOKENS, *MONEY, *STATES)
 """What a roll-up adds up, in the order of an amount's list."""
 
-_AT = {name: index for index, name in enumerate(MEASURES)}
+_AT = {measure: index for index, measure in enumerate(MEASURES)}
 _SPEND, _FEE = _AT["spend"], _AT["router_fee"]
 _FIRST_TOKEN = _AT[TOKENS[0]]
 _FAILED = frozenset({"failed", "refused", "lost"})
+_counts: Callable[[Usage], tuple[int, ...]] = attrgetter(*TOKENS)
 _EMPTY = (0,) * len(MEASURES)
 
 DAY = 86_400
@@ -65,21 +67,21 @@ def believable(receipt: Receipt) -> bool:
     spend = 0
     for charge in receipt.charges:
         usage = charge.usage
-        for unit in TOKENS:
-            if not 0 <= getattr(usage, unit) <= _MOST_TOKENS:
-                return False
+        counts = _counts(usage)
+        if min(counts) < 0 or max(counts) > _MOST_TOKENS:
+            return False
         spend += _known(charge)
     return -_MOST_SPEND <= spend <= _MOST_SPEND
 
 
 def shares(row: Row) -> tuple[list[Share], list[Share]]:
     """What a row adds to the roll-up, and what to the roll-up by tag."""
-    tags = sorted({clean(tag) for tag in row.tags} - {""})
-    names = [clean(row.key), clean(row.team), clean(row.user), clean(row.requested_model)]
+    tags = sorted({name(tag) for tag in row.tags} - {""})
+    names = name(row.key), name(row.team), name(row.user), name(row.requested_model)
     own: dict[Series, Amounts] = {}
     receipt = row.receipt if row.receipt is not None and believable(row.receipt) else None
     answered = _answered(row)
-    main = Series(*names, *answered, "", bool(tags))
+    main = Series(*names, *answered, tagged=bool(tags))
     counts = own[main] = list(_EMPTY)
     counts[0] = 1
     counts[1] = row.outcome in _FAILED
@@ -88,8 +90,8 @@ def shares(row: Row) -> tuple[list[Share], list[Share]]:
         counts[_AT[state]] = 1
     if receipt is not None:
         for charge in receipt.charges:
-            billed = (clean(charge.served_model), clean(charge.deployment), clean(charge.provider))
-            series = main if billed == answered else Series(*names, *billed, "", bool(tags))
+            billed = (name(charge.served_model), name(charge.deployment), name(charge.provider))
+            series = main if billed == answered else Series(*names, *billed, tagged=bool(tags))
             amounts = own.get(series)
             if amounts is None:
                 amounts = own[series] = list(_EMPTY)
@@ -143,7 +145,7 @@ def _answered(row: Row) -> tuple[str, str, str]:
         last = row.receipt.charges[-1]
         if last.deployment == row.deployment:
             served = last.served_model
-    return clean(served), clean(row.deployment), clean(row.provider)
+    return name(served), name(row.deployment), name(row.provider)
 
 
 def _known(charge: Charge) -> int:
@@ -161,7 +163,6 @@ def _add_charge(amounts: Amounts, charge: Charge) -> None:
 
 
 def _add_usage(amounts: Amounts, usage: Usage) -> None:
-    for index, unit in enumerate(TOKENS, _FIRST_TOKEN):
-        count: int = getattr(usage, unit)
+    for index, count in enumerate(_counts(usage), _FIRST_TOKEN):
         if count:
             amounts[index] += count

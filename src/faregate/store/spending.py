@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faregate.store.periods import Part, day_number, day_text, parts
@@ -71,10 +71,10 @@ def check(by: Sequence[Dimension], only: Filter) -> None:
     if len(set(by)) != len(by):
         raise ValueError("a dimension is named twice")
     empty = Filter()
-    for name in only.__struct_fields__:
-        if name not in _ANSWERABLE and getattr(only, name) != getattr(empty, name):
+    for field in only.__struct_fields__:
+        if field not in _ANSWERABLE and getattr(only, field) != getattr(empty, field):
             raise ValueError(
-                f"spend cannot be narrowed by {name}: the roll-ups know {', '.join(COLUMN_OF)}"
+                f"spend cannot be narrowed by {field}: the roll-ups know {', '.join(COLUMN_OF)}"
             )
 
 

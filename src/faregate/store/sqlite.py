@@ -24,8 +24,6 @@ _DELTA = f"VALUES ({', '.join('?' * (2 + len(MEASURE_COLUMNS)))})"
 class SqliteBackend(Backend):
     """A file, in WAL mode: readers never wait for the writer, writers wait for one another."""
 
-    many_at_once = False
-
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         """``durable``: a commit survives a power failure (``synchronous=FULL``), not only a killed
         process. Slower by one fsync a commit."""
@@ -82,6 +80,13 @@ class SqliteBackend(Backend):
 
     async def lock_changes(self, connection: AsyncConnection) -> None:
         """Nothing: BEGIN IMMEDIATE is the lock."""
+
+    async def before_append(self, engine: AsyncEngine, days: set[int]) -> None:
+        """Nothing: there are no partitions."""
+
+    async def drop_days(self, engine: AsyncEngine, before: int) -> int:  # noqa: ARG002
+        """Nothing: rows go in batches."""
+        return 0
 
     async def insert_calls(
         self, connection: AsyncConnection, records: Sequence[Record]

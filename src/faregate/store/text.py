@@ -6,6 +6,7 @@ what is too long for an index is cut.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -26,6 +27,10 @@ def clean(text: str) -> str:
     if text.isascii() and "\x00" not in text:
         return text
     return _UNFIT.sub("\ufffd", text)
+
+
+name = lru_cache(maxsize=16_384)(clean)
+"""The same, for names that recur: of keys, models, deployments."""
 
 
 def as_json(value: object) -> str:

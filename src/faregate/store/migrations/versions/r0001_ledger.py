@@ -34,6 +34,8 @@ _PARTIAL = {
 }
 _INDEXED = ("key_id", "team_id", "user_id", "requested_model", "served_model", "deployment")
 
+_CALL_ID = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Make every table."""
@@ -41,7 +43,7 @@ def upgrade() -> None:
     _call_tags()
     op.create_table(
         "adjustments",
-        sa.Column("call_id", sa.String(128), primary_key=True),
+        sa.Column("call_id", _CALL_ID, primary_key=True),
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
         _whole("at"),
         _text("reason"),
@@ -63,7 +65,7 @@ def _whole(name: str) -> sa.Column[int]:
 def _calls() -> None:
     op.create_table(
         "calls",
-        sa.Column("call_id", sa.String(128), primary_key=True),
+        sa.Column("call_id", _CALL_ID, primary_key=True),
         sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
         _whole("started"),
         sa.Column("first_byte", sa.BigInteger),
@@ -83,14 +85,14 @@ def _calls() -> None:
         sa.Column("adjusted", sa.Integer, nullable=False, server_default="0"),
         postgresql_partition_by="RANGE (day)",
     )
-    op.create_index("calls_started", "calls", ["started", "call_id"])
+    op.create_index("calls_started", "calls", ["started"])
     for name in _INDEXED:
-        op.create_index(f"calls_{name}", "calls", [name, "started", "call_id"])
+        op.create_index(f"calls_{name}", "calls", [name, "started"])
     for name, condition in _PARTIAL.items():
         op.create_index(
             f"calls_{name}",
             "calls",
-            [name, "started", "call_id"],
+            [name, "started"],
             sqlite_where=sa.text(condition),
             postgresql_where=sa.text(condition),
         )
@@ -102,7 +104,7 @@ def _call_tags() -> None:
         "call_tags",
         sa.Column("tag", sa.Text, primary_key=True),
         sa.Column("started", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("call_id", sa.String(128), primary_key=True),
+        sa.Column("call_id", _CALL_ID, primary_key=True),
         sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
         sqlite_with_rowid=False,
         postgresql_partition_by="RANGE (day)",
