@@ -35,7 +35,10 @@ class Seen:
         self.turned_away = 0
         """Answers without a call id."""
         self.lost = 0
-        """Connections that broke without an answer though nobody had left."""
+        """Connections that broke without a whole answer though nobody had left."""
+        self.crossed = 0
+        """Sent on an idle connection just as the gateway closed it: nobody read the request, and a
+        client sends it again."""
         self.left = 0
         self.held_back = 0
         """Requests not sent because too many were under way."""
@@ -98,9 +101,11 @@ class Load:
         leaves = dice.random() < self.mix.leaving
         self.under_way += 1
         self.seen.sent += 1
-        if self._idle:
-            self._idle.pop().ask(request, streamed=streamed, leaves=leaves)
-            return
+        while self._idle:
+            client = self._idle.pop()
+            if not client.transport.is_closing():
+                client.ask(request, streamed=streamed, leaves=leaves)
+                return
         task = asyncio.create_task(self._connect(request, streamed=streamed, leaves=leaves))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -139,6 +144,8 @@ class _Client(asyncio.Protocol):
         self.leaves = False
         self.streamed = False
         self.began = 0.0
+        self.used = False
+        """Whether an answer has come on this connection."""
         self.missing = -1
         """Bytes still to come; -1 in a head, -2 in a chunked body."""
         self.head = b""
@@ -149,10 +156,6 @@ class _Client(asyncio.Protocol):
 
     def ask(self, request: bytes, *, streamed: bool, leaves: bool) -> None:
         """Send a request; ``leaves``: do not stay for the whole answer."""
-        if self.transport.is_closing():
-            self.load.seen.lost += 1
-            self.load.ended()
-            return
         self.busy, self.leaves, self.streamed = True, leaves, streamed
         self.began = time.perf_counter()
         self.missing, self.head, self.tail = -1, b"", b""
@@ -195,7 +198,7 @@ class _Client(asyncio.Protocol):
             self.missing -= len(data)
             ended = self.missing <= 0
         if ended:
-            self.busy = False
+            self.busy, self.used = False, True
             self.load.seen.delays.append(time.perf_counter() - self.began)
             self.load.free(self)
 
@@ -214,7 +217,10 @@ class _Client(asyncio.Protocol):
         del exc
         if self.busy:
             self.busy = False
-            self.load.seen.lost += 1
+            if self.used and self.missing == -1 and not self.head:
+                self.load.seen.crossed += 1
+            else:
+                self.load.seen.lost += 1
             self.load.gone(self, busy=True)
         else:
             self.load.gone(self, busy=False)

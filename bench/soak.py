@@ -170,7 +170,8 @@ def _calls(facts: _Facts, rows: int, flying: int) -> Iterator[str]:
     seen = facts.seen
     yield (
         f"sent {seen.sent:,} in {facts.seconds:.0f} s ({seen.sent / facts.seconds:,.0f}/s),"
-        f" held back {seen.held_back:,}, left half-way {seen.left:,}"
+        f" held back {seen.held_back:,}, left half-way {seen.left:,},"
+        f" crossed with the close of an idle connection {seen.crossed:,}"
     )
     yield (
         f"answers {json.dumps(dict(sorted(seen.statuses.items())))},"
