@@ -202,6 +202,8 @@ def test_a_full_disk_refuses_admissions_and_lets_open_calls_settle(
     with pytest.raises(JournalError, match="No space left on device"):
         opened.extend(admit_many(journal, 1_000))
     assert "No space" in journal.problem
+    room = journal.end[0].size - journal.end[1] + len(journal._spares) * SMALL.segment_bytes
+    assert room >= (journal.open_calls - 1) * 4_096
     before = len(list(journal.path.iterdir()))
     with pytest.raises(JournalError):
         journal.admit(admission("refused"))
@@ -257,7 +259,9 @@ def test_a_failing_disk_owes_the_settlement(tmp_path: Path, disk: Disk) -> None:
         journal.admit(admission("c"))
     assert journal.open_calls == 2
     disk.write_error = 0
+    failed = journal.end[0]
     journal.settle(settled("b"))
+    assert journal.end[0] is not failed  # what failed once is not trusted again
     assert journal.open_calls == 0
     assert journal.problem == ""
     journal.admit(admission("c"))

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faregate.store.journal import Journal
 from faregate.store.journal_codec import HEADER_BYTES
 from tests.store.journals import SMALL, Ledger, abandon, admission, left, replayed, settled
+
+TINY = msgspec.structs.replace(SMALL, segment_bytes=4_096)
+"""A few calls a segment, so that short lives roll and drop many."""
 
 
 class State(NamedTuple):
@@ -30,7 +34,7 @@ class Life:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.journal = Journal.open(root, SMALL)
+        self.journal = Journal.open(root, TINY)
         self.open: list[str] = []
         self.tickets: dict[str, int] = {}
         self.stored: set[str] = set()
@@ -97,6 +101,7 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(["admit", "admit", "settle", "settle", "commit"]), st.integers(0, 10_000)
     ),
+    min_size=20,
     max_size=80,
 )
 

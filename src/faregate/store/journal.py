@@ -87,7 +87,7 @@ class Journal:
         self._segments: deque[Segment] = deque()
         self._segment = self._create(options.segment_bytes)
         self._segments.append(self._segment)
-        self._reserve(1, 0)
+        self._reserve(1)
         self._keeper = Keeper()
         self._sync = Sync(self._keeper, options.group_seconds) if options.fsync == "group" else None
         if self._sync is not None:
@@ -147,9 +147,9 @@ class Journal:
         if self._owed:
             self._pay()
         if len(self._open) >= self._covered:
-            self._reserve(len(self._open) + 1, 0)
+            self._reserve(len(self._open) + 1)
         payload = _encoded(admission)
-        ticket = self._append(ADMISSION, call_id, payload, admitting=True)
+        ticket = self._append(ADMISSION, call_id, payload)
         segment = self._segment
         segment.waiting += 1
         self._open[call_id] = (segment, payload)
@@ -190,7 +190,7 @@ class Journal:
                 self._pay()
             segment = self._segment
             if segment.used + _MARK_BYTES <= segment.size:
-                self._append(STORED, "", mark(ticket), admitting=False)
+                self._append(STORED, "", mark(ticket))
             self._drop()
 
     def close(self) -> None:
@@ -219,7 +219,7 @@ class Journal:
         self._home.release()
 
     def _settle(self, call_id: str, payload: bytes) -> int:
-        ticket = self._append(SETTLEMENT, call_id, payload, admitting=False)
+        ticket = self._append(SETTLEMENT, call_id, payload)
         self._segment.settled = self.last_settled = ticket
         admitted = self._open.pop(call_id, None)
         if admitted is not None:
@@ -232,7 +232,7 @@ class Journal:
             self._settle(call_id, self._owed[call_id])
             del self._owed[call_id]
 
-    def _append(self, kind: int, call_id: str, payload: bytes, *, admitting: bool) -> int:
+    def _append(self, kind: int, call_id: str, payload: bytes) -> int:
         if self._closed:
             raise JournalError(f"the journal {self.path} is closed")
         self._sequence = ticket = self._sequence + 1
@@ -241,7 +241,7 @@ class Journal:
         content = frame(kind, ticket, name, payload, segment.salt)
         end = segment.used + len(content)
         if end > segment.size:
-            segment = self._roll(len(content), admitting=admitting)
+            segment = self._roll(len(content))
             content = frame(kind, ticket, name, payload, segment.salt)
             end = segment.used + len(content)
         try:
@@ -258,10 +258,8 @@ class Journal:
             self._fault = ""
         return ticket
 
-    def _roll(self, needed: int, *, admitting: bool) -> Segment:
-        """Go on in the next segment. Room for open calls to settle is left to them."""
-        if admitting:
-            self._reserve(len(self._open) + 1, 1)
+    def _roll(self, needed: int) -> Segment:
+        """Go on in the next segment."""
         size = self.options.segment_bytes
         if needed + HEADER_BYTES > size:
             segment = self._create(needed + HEADER_BYTES)
@@ -278,10 +276,10 @@ class Journal:
         self._keeper.do(self._refill)
         return segment
 
-    def _reserve(self, calls: int, beyond: int) -> None:
-        """Have spare segments enough to settle ``calls``, and ``beyond`` more."""
+    def _reserve(self, calls: int) -> None:
+        """Have spare segments enough to settle ``calls``, so that no settlement finds no room."""
         size = self.options.segment_bytes
-        needed = beyond - (-calls * _ROOM_TO_SETTLE // size)
+        needed = -(-calls * _ROOM_TO_SETTLE // size)
         while len(self._spares) < needed:
             if self._allocated() + size > self.options.max_bytes:
                 raise JournalFull(
@@ -348,7 +346,7 @@ class Journal:
                 break
         for call_id in waiting:
             payload = self._open[call_id][1]
-            self._append(ADMISSION, call_id, payload, admitting=False)
+            self._append(ADMISSION, call_id, payload)
             oldest.waiting -= 1
             self._segment.waiting += 1
             # Behind the others: the oldest are found at the front.
