@@ -20,7 +20,7 @@ from faregate.store.calls import (
     row_of,
 )
 from faregate.store.errors import LedgerError, UnknownCallError
-from faregate.store.migrate import one_at_a_time, upgrade
+from faregate.store.migrate import check, one_at_a_time, upgrade
 from faregate.store.periods import month_number
 from faregate.store.protocol import (
     Change,
@@ -73,6 +73,20 @@ class DatabaseStore:
                     await self._backend.prepare(connection)
                     await connection.run_sync(upgrade, self._backend.place)
                 await self._backend.before_append(engine, set())
+            except BaseException:
+                await engine.dispose()
+                raise
+        self._engine = engine
+
+    async def attach(self) -> None:
+        """Connect to read what is there; the schema is checked and not changed."""
+        if self._engine is not None:
+            return
+        with naming(self._backend):
+            engine = self._backend.make_engine()
+            try:
+                async with engine.connect() as connection:
+                    await connection.run_sync(check, self._backend.place)
             except BaseException:
                 await engine.dispose()
                 raise

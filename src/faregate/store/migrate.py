@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from faregate.store.errors import LedgerVersionError
+from faregate.store.errors import LedgerError, LedgerVersionError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "schema_version"
@@ -39,7 +39,6 @@ def upgrade(connection: Connection, place: str, target: str = "head") -> None:
     is changed.
     """
     scripts = ScriptDirectory(str(MIGRATIONS))
-    known = {script.revision for script in scripts.walk_revisions()}
     context = MigrationContext.configure(
         connection,
         opts={
@@ -47,11 +46,35 @@ def upgrade(connection: Connection, place: str, target: str = "head") -> None:
             "fn": lambda revision, _context: scripts._upgrade_revs(target, revision),  # noqa: SLF001
         },
     )
+    _check_known(scripts, context, place)
+    with Operations.context(context):
+        context.run_migrations()
+
+
+def check(connection: Connection, place: str) -> None:
+    """Change nothing and see that the schema is this version's.
+
+    Raises :class:`LedgerVersionError` for a newer one and :class:`LedgerError` for an older one or
+    none at all.
+    """
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    found = set(context.get_current_heads())
+    if not found:
+        raise LedgerError(f"{place} holds no ledger yet: the gateway makes one when it starts")
+    _check_known(scripts, context, place)
+    if found != set(scripts.get_heads()):
+        raise LedgerError(
+            f"{place} was written by an older Faregate: start this gateway once, which brings it up"
+            " to date"
+        )
+
+
+def _check_known(scripts: ScriptDirectory, context: MigrationContext, place: str) -> None:
+    known = {script.revision for script in scripts.walk_revisions()}
     unknown = sorted(set(context.get_current_heads()) - known)
     if unknown:
         raise LedgerVersionError(
             f"{place} was written by a newer Faregate (schema {', '.join(unknown)}; this one knows "
             f"up to {scripts.get_current_head()}): install that version. Nothing was changed"
         )
-    with Operations.context(context):
-        context.run_migrations()
