@@ -15,8 +15,10 @@ class Lazy(click.Group):
         "check": "faregate.cli.serve",
         "demo": "faregate.cli.demo",
         "emulate": "faregate.cli.emulate",
+        "log": "faregate.cli.ledger",
         "prices": "faregate.cli.prices",
         "serve": "faregate.cli.serve",
+        "spend": "faregate.cli.ledger",
     }
     """Command to the module that has it, as an attribute of the same name."""
 

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -30,11 +32,25 @@ class Gateway(NamedTuple):
     key: str
     seconds: float
     """From the start of its process to its first answer."""
+    directory: Path
+    """Its data directory."""
 
 
 @contextlib.contextmanager
 def running_gateway(base: str, upstream_key: str, port: int) -> Iterator[Gateway]:
-    """The gateway as a process of its own, with the example configuration."""
+    """The gateway as a process of its own, with the example configuration.
+
+    Its ledger is in a temporary directory, which goes with it: nobody's own is touched.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="faregate-demo-") as directory,
+        _running(base, upstream_key, port, Path(directory)) as gateway,
+    ):
+        yield gateway
+
+
+@contextlib.contextmanager
+def _running(base: str, upstream_key: str, port: int, directory: Path) -> Iterator[Gateway]:
     host, port = "127.0.0.1", _free(port)
     key = f"sk-demo-{secrets.token_urlsafe(18)}"
     environment = {
@@ -42,6 +58,7 @@ def running_gateway(base: str, upstream_key: str, port: int) -> Iterator[Gateway
         "AZURE_AI_API_BASE": base,
         "AZURE_MODEL_ROUTER_API_KEY": upstream_key,
         "FAREGATE_MASTER_KEY": key,
+        "FAREGATE_DATA_DIR": str(directory),
     }
     with as_file(files("faregate.cli") / "demo.yaml") as config:
         command = [sys.executable, "-m", "faregate", "--config", str(config), "--port", str(port)]
@@ -49,20 +66,21 @@ def running_gateway(base: str, upstream_key: str, port: int) -> Iterator[Gateway
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
         try:
             _wait(process, host, port)
-            yield Gateway(host, port, key, time.monotonic() - began)
+            yield Gateway(host, port, key, time.monotonic() - began, directory)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=40)
 
 
 def show(gateway: Gateway) -> None:
-    """A plain and a streamed call, what their answers carry, and their receipts."""
+    """A plain and a streamed call: what their answers carry, a receipt, and the ledger."""
     click.secho(f"The gateway on http://{gateway.host}:{gateway.port}", bold=True)
     click.echo(f"it answered {gateway.seconds:.2f} s after its process was started\n")
     asked = [{"role": "user", "content": "Hello!"}]
     body = {"model": "azure-model-router", "messages": asked}
     click.echo("POST /chat/completions, and what the answer's head says:")
     headers, _ = _post(gateway, body)
+    calls = [headers["x-faregate-call-id"]]
     _show_headers(headers)
     click.echo("\nPOST /chat/completions with stream: true; the cost is on the usage chunk:")
     streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
@@ -70,9 +88,11 @@ def show(gateway: Gateway) -> None:
     chunks = [line[6:] for line in answer.split(b"\n") if line.startswith(b"data: {")]
     usage = msgspec.json.decode(chunks[-1])["usage"]
     click.echo(f"  {len(chunks)} chunks, usage.cost_details.total {usage['cost_details']['total']}")
-    call_id = headers["x-faregate-call-id"]
-    click.echo(f"\nGET /v1/receipts/{call_id}")
-    _show_receipt(_get(gateway, f"/v1/receipts/{call_id}"))
+    calls.append(headers["x-faregate-call-id"])
+    receipts = [_get(gateway, f"/v1/receipts/{call_id}") for call_id in calls]
+    click.echo(f"\nGET /v1/receipts/{calls[-1]}")
+    _show_receipt(receipts[-1])
+    _show_spend(gateway, receipts)
 
 
 def where(gateway: Gateway) -> str:
@@ -108,6 +128,33 @@ def _show_receipt(found: dict[str, Any]) -> None:
         )
     summed = format_usd(sum(parse_usd(line["amount"]) for line in lines))
     click.echo(f"  {'total':<{width}}  ${found['total']} (the lines add up to ${summed})")
+
+
+def _show_spend(gateway: Gateway, receipts: Sequence[dict[str, Any]]) -> None:
+    """What the ledger has, as the command prints it, beside the sum of the receipts."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        ledger = _get(gateway, "/health/readiness")["ledger"]
+        if ledger["database"] == "up" and not ledger["pending_rows"]:
+            break
+        time.sleep(0.02)
+    click.echo(f"\nfaregate spend --by model,served_model --data-dir {gateway.directory}")
+    for line in _spend(gateway).rstrip().splitlines():
+        click.echo(f"  {line}")
+    total = msgspec.json.decode(_spend(gateway, "--json"))["total"]["spend_usd"]
+    summed = format_usd(sum(parse_usd(each["total"] or "0") for each in receipts))
+    click.echo(f"  the ledger has ${total}, the {len(receipts)} receipts add up to ${summed}")
+    if total != summed:
+        raise click.ClickException("the ledger and the receipts disagree; please report this")
+
+
+def _spend(gateway: Gateway, *more: str) -> str:
+    command = [sys.executable, "-m", "faregate", "spend", "--by", "model,served_model"]
+    command += ["--data-dir", str(gateway.directory), *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise click.ClickException(done.stderr.strip())
+    return done.stdout
 
 
 def _free(port: int) -> int:

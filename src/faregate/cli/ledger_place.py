@@ -1,0 +1,159 @@
+"""Where the ledger is that a command reads, and the filters that commands have in common."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from faregate.cli.master_key import data_dir
+from faregate.errors import ConfigError
+from faregate.money import MoneyError, Usd, parse_usd
+from faregate.prices.load import parse_instant
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_BEFORE_NOW = re.compile(r"(\d{1,5})([mhdw])\Z")
+_SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_CONFIGS = ("config.yaml", "faregate.yaml")
+
+
+class When(click.ParamType[float]):
+    """``7d`` before now, or an ISO date or date and time in UTC, as Unix seconds."""
+
+    name = "when"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        found = _BEFORE_NOW.match(text)
+        if found:
+            return time.time() - int(found[1]) * _SECONDS[found[2]]
+        try:
+            return parse_instant(text)
+        except ValueError:
+            self.fail(f"{text!r}: write 7d, 12h, 2026-11-01 or 2026-11-01T12:00", param, ctx)
+
+
+class Day(click.ParamType[date]):
+    """``7d`` before now, or an ISO date: a whole day in UTC, since that is how spend is summed."""
+
+    name = "day"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
+        if isinstance(value, date):
+            return value
+        text = str(value).strip()
+        try:
+            return _day(text)
+        except (ValueError, OverflowError):
+            self.fail(
+                f"{text!r}: spend is summed by whole days (UTC); write 7d, 4w or 2026-11-01, and"
+                " use 'faregate log' for hours",
+                param,
+                ctx,
+            )
+
+
+def _day(text: str) -> date:
+    found = _BEFORE_NOW.match(text)
+    if found is None:
+        return date.fromisoformat(text)
+    if found[2] not in "dw":
+        raise ValueError("no whole days")
+    days = int(found[1]) * (7 if found[2] == "w" else 1)
+    return datetime.now(UTC).date() - timedelta(days=days)
+
+
+class Amount(click.ParamType[Usd]):
+    """An amount in USD, as pico-dollars."""
+
+    name = "usd"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Usd:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_usd(str(value))
+        except MoneyError as error:
+            self.fail(str(error), param, ctx)
+
+
+_NARROWING = (
+    ("--key", "Only calls of this key."),
+    ("--team", "Only of this team."),
+    ("--user", "Only of this user, the owner of the key."),
+    ("--model", "Only of this requested model."),
+    ("--served-model", "Only served by this model."),
+    ("--deployment", "Only of this deployment."),
+    ("--provider", "Only of this provider."),
+)
+
+
+def narrowed(command: Command) -> Command:
+    """Options that narrow to a key, a model …; each may be given several times."""
+    options = [click.option(name, multiple=True, help=text) for name, text in _NARROWING]
+    options.append(click.option("--tag", help="Only calls with this tag; '' for those without."))
+    return reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def placed(command: Command) -> Command:
+    """Options that say where the ledger is."""
+    config = click.option(
+        "--config",
+        "-c",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The gateway's configuration, whose ledger is read. Default: config.yaml here.",
+    )
+    directory = click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The data directory with the ledger, in place of a configuration. Default, where"
+        " there is no configuration: FAREGATE_DATA_DIR.",
+    )
+    return config(directory(command))
+
+
+def find_place(config: Path | None, directory: Path | None) -> tuple[str, Path]:
+    """(``database_url`` or nothing, the data directory) of the ledger to read."""
+    if config is not None and directory is not None:
+        raise click.UsageError("--config and --data-dir both say where the ledger is; give one")
+    if directory is not None:
+        return "", directory
+    if config is None and not os.environ.get("FAREGATE_DATA_DIR"):
+        config = next((Path(name) for name in _CONFIGS if Path(name).is_file()), None)
+    if config is None:
+        return "", data_dir("", os.environ)
+    from faregate.config import ConfigProblems
+    from faregate.config.loading import load
+
+    try:
+        general = load(config, os.environ, _read).general
+    except ConfigProblems as problems:
+        click.echo(str(problems), err=True)
+        fail(f"{config} cannot be used; name the ledger's directory with --data-dir instead")
+    except ConfigError as error:
+        fail(str(error))
+    url = general.database_url.reveal() if general.database_url else ""
+    return url, data_dir(general.data_dir, os.environ)
+
+
+def fail(message: str) -> NoReturn:
+    """End with a message and exit code 1."""
+    raise click.ClickException(message)
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8")
