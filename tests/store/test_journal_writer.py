@@ -187,8 +187,8 @@ async def test_a_row_the_store_cannot_hold_does_not_hold_up_the_others(tmp_path:
     lines = (tmp_path / "refused" / "rows.jsonl").read_bytes().splitlines()
     kept = [msgspec.json.decode(line) for line in lines]
     assert [(each["reason"], each["row"]["call_id"]) for each in kept] == [
-        ("RuntimeError", "c3"),
-        ("RuntimeError", "c29"),
+        ("DataError", "c3"),
+        ("DataError", "c29"),
     ]
     assert msgspec.convert(kept[0]["row"], Row) == settled("c3", error="bad")
     setting.journal.close()
@@ -240,6 +240,9 @@ def test_whose_fault_an_error_is(error: Exception, expected: bool) -> None:
     wrapped = RuntimeError()
     wrapped.__cause__ = error
     assert about_the_rows(wrapped) is expected
+    hidden = RuntimeError()
+    hidden.__context__, hidden.__suppress_context__ = error, True
+    assert about_the_rows(hidden) is expected
 
 
 def test_a_broken_connection_is_never_the_rows_fault() -> None:

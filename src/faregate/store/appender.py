@@ -107,7 +107,7 @@ class Appender:
                 return ()
             if not self._refuses(error):
                 return (row,)
-        kind = type(error).__name__
+        kind = type([*_causes(error)][-1]).__name__ if error is not None else "refused"
         try:
             self._set_aside(row, kind)
         except OSError as failure:
@@ -168,4 +168,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if seen is None:
             return
         yield seen
-        seen = seen.__cause__ or getattr(seen, "orig", None)
+        # A store that names errors anew may hide the driver's from tracebacks; it is there still.
+        seen = seen.__cause__ or getattr(seen, "orig", None) or seen.__context__

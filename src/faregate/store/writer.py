@@ -42,7 +42,10 @@ class _Settled(Struct, frozen=True, gc=False):
 
 
 class Writer:
-    """Moves rows to the store in the background. Used by one event loop."""
+    """Moves rows to the store in the background. Used by one event loop.
+
+    Every settlement goes through :meth:`settle`, and none to the journal directly.
+    """
 
     def __init__(
         self, journal: Journal, sink: RowSink, options: WriterOptions | None = None
@@ -124,7 +127,8 @@ class Writer:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="ledger-writer")
 
     async def drain(self, deadline: float) -> int:
-        """Wait until nothing is pending, ``deadline`` seconds at most. Returns what is left."""
+        """At the end: wait until nothing is pending, ``deadline`` seconds at most, and move no row
+        that is settled after that. Returns what is left."""
         self._closing = True
         self._wake.set()
         self._full.set()
