@@ -108,9 +108,10 @@ def lines(effort: float = 1.0) -> Iterator[Line]:
         floor = stack.enter_context(servers.floor(url))
         gateway = stack.enter_context(servers.faregate(url))
         start = gateway.memory()
-        with servers.faregate(url, "info") as logged:
-            for connections in CONCURRENCIES:
-                yield from _calls(bench, (bench.direct, floor, gateway, logged), connections)
+        for connections in CONCURRENCIES:
+            yield from _calls(bench, (bench.direct, floor, gateway), connections)
+        with servers.faregate(url, "info") as logged, servers.faregate(url, ledger=True) as kept:
+            yield from _written(bench, (floor, logged, kept))
         yield from _large(bench, (floor, gateway))
         yield from _streams(bench, (bench.direct, floor, gateway))
         yield from _memory(bench, floor, gateway, start)
@@ -132,9 +133,6 @@ def _calls(bench: Bench, among: Sequence[Server], connections: int) -> Iterator[
     direct, floor, gateway = found["direct"], found["floor"], found["gateway"]
     where = f"{connections} connection{'s' if connections > 1 else ''}"
     yield _ratio(f"CPU a request, {where}", floor.cpu, gateway.cpu, 2.0)
-    if connections == 32:
-        logged = found["gateway, info log"].cpu
-        yield _ratio(f"CPU a request, {where}, a log line each", floor.cpu, logged, 0.0)
     yield Line(
         f"requests a second, {where}",
         f"{floor.rate:,.0f}",
@@ -146,6 +144,15 @@ def _calls(bench: Bench, among: Sequence[Server], connections: int) -> Iterator[
     yield _line(f"added to the median answer, {where}", *added, *most)
     added = floor.p99 - direct.p99, gateway.p99 - direct.p99
     yield _line(f"added to the 99th percentile, {where}", *added)
+
+
+def _written(bench: Bench, among: Sequence[Server]) -> Iterator[Line]:
+    """What is written for each call, beside the answer."""
+    found = bench.compare(among, _body(), 32, 3)
+    floor, where = found["floor"].cpu, "32 connections"
+    logged, kept = found["gateway, info log"].cpu, found["gateway, ledger"].cpu
+    yield _ratio(f"CPU a request, {where}, a log line each", floor, logged, 0.0)
+    yield _ratio(f"CPU a request, {where}, the ledger on", floor, kept, 0.0)
 
 
 def _large(bench: Bench, among: Sequence[Server]) -> Iterator[Line]:

@@ -29,6 +29,7 @@ model_list:
       api_key: bench
 general_settings:
   log: {{level: {level}}}
+  ledger: {ledger}
 """
 _LITELLM = """
 model_list:
@@ -68,10 +69,15 @@ def floor(url: str) -> Iterator[Server]:
 
 
 @contextmanager
-def faregate(url: str, level: str = "warning") -> Iterator[Server]:
-    """The gateway, with key, routing, prices, receipts and metrics; its log at ``level``."""
+def faregate(url: str, level: str = "warning", *, ledger: bool = False) -> Iterator[Server]:
+    """The gateway, with key, routing, prices, receipts and metrics; its log at ``level``.
+
+    ``ledger``: every call also goes to the journal and to a database of its own (SQLite).
+    """
     name = "gateway" if level == "warning" else f"gateway, {level} log"
-    with faregate_with(_FAREGATE.format(url=url, level=level), name) as server:
+    name = f"{name}, ledger" if ledger else name
+    config = _FAREGATE.format(url=url, level=level, ledger=str(ledger).lower())
+    with faregate_with(config, name) as server:
         yield server
 
 
@@ -81,7 +87,8 @@ def faregate_with(config: str, name: str = "gateway") -> Iterator[Server]:
     port = _free_port()
     with _file(config) as path:
         command = [sys.executable, "-m", "faregate", "--config", path, "--port", str(port)]
-        with _running(name, command, port, {"FAREGATE_MASTER_KEY": KEY}) as server:
+        environment = {"FAREGATE_MASTER_KEY": KEY, "FAREGATE_DATA_DIR": str(Path(path).parent)}
+        with _running(name, command, port, environment) as server:
             yield server
 
 
