@@ -1,5 +1,6 @@
 """Redis for tests: the one of this machine under a prefix of its own, or one started here."""
 
+import atexit
 import contextlib
 import os
 import secrets
@@ -16,6 +17,7 @@ import pytest
 from faregate.store.redis_counters import RedisCounters
 
 LOCAL = "redis://127.0.0.1:6379/0"
+_OURS = f"test-{os.getpid()}-"
 _PATIENCE = 2.0
 """Seconds, in place of milliseconds: the machines that run tests are busy."""
 
@@ -34,10 +36,28 @@ def url_or_skip() -> str:
     return LOCAL
 
 
+def prefix_of_its_own() -> str:
+    """A prefix nobody else has; what is under it is removed when the tests end."""
+    atexit.register(_sweep)  # once or often: the second time finds nothing
+    return _OURS + secrets.token_hex(6)
+
+
+def _sweep() -> None:
+    import redis
+
+    atexit.unregister(_sweep)
+    with (
+        contextlib.suppress(redis.RedisError),
+        contextlib.closing(redis.Redis.from_url(LOCAL, socket_connect_timeout=2)) as client,
+    ):
+        for key in client.scan_iter(f"{{{_OURS}*", 500):
+            client.delete(key)
+
+
 def counters(url: str, prefix: str = "", **options: Any) -> RedisCounters:
     """Counters with a prefix nobody else has, and patience."""
     options.setdefault("timeout", _PATIENCE)
-    return RedisCounters(url, prefix=prefix or f"test-{secrets.token_hex(6)}", **options)
+    return RedisCounters(url, prefix=prefix or prefix_of_its_own(), **options)
 
 
 class Server:

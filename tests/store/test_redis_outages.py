@@ -1,7 +1,7 @@
 """Redis gone, frozen or restarted empty; processes that die; answers that must not be mixed up."""
 
 import asyncio
-import secrets
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -25,7 +25,9 @@ from faregate.core.windows import parse_window
 from faregate.errors import ConfigError
 from faregate.store.counters import Unavailable
 from faregate.store.redis_counters import RedisCounters
-from tests.store.redis_servers import Server, counters, server, url_or_skip
+from tests.house.samples import ROOT
+from tests.store.redis_servers import Server, counters, prefix_of_its_own, server, url_or_skip
+from tests.store.redis_worker import ACCOUNT as SHARED
 
 ACCOUNT = check(Budget(id="b", scope="key", scope_id="k", limit=100, window=parse_window("1mo")))
 PARALLEL = check_limit(RateLimit(scope="key", scope_id="k", measure="parallel", limit=2))
@@ -189,7 +191,7 @@ async def restored(kept: RedisCounters) -> bool:
 async def test_the_holds_of_a_dead_process_vanish_and_a_slow_one_is_charged_all_the_same(
     own: Server,
 ) -> None:
-    prefix = f"test-{secrets.token_hex(4)}"
+    prefix = prefix_of_its_own()
     living = counters(own.url, prefix, owner_seconds=60)
     dying = counters(own.url, prefix, owner_seconds=0.05)
     await living.restore([ACCOUNT], [])
@@ -264,6 +266,32 @@ async def test_an_address_nobody_answers_at() -> None:
     assert isinstance(found, Unavailable)
     assert found.reason == "the connection failed (ConnectionError)"
     assert await kept.standings([ACCOUNT]) is None
+    await kept.close()
+
+
+async def test_three_processes_share_a_budget() -> None:
+    url, prefix = url_or_skip(), prefix_of_its_own()
+    workers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.store.redis_worker",
+            url,
+            prefix,
+            name,
+            "334",
+            stdout=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+        )
+        for name in ("a", "b", "c")
+    ]
+    said = [(await worker.communicate())[0] for worker in workers]
+    admitted = [int(each) for each in said]
+    assert sum(admitted) == 100, admitted
+    kept = counters(url, prefix)
+    found = await kept.standings([SHARED])
+    assert found is not None
+    assert (found[0].spent, found[0].held) == (100 * 10**12, 0)
     await kept.close()
 
 

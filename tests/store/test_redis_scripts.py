@@ -1,6 +1,5 @@
 """The scripts against the accounts in memory: the same lives, the same answers, with one clock."""
 
-import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +26,7 @@ from faregate.core.windows import TOTAL, parse_window
 from faregate.store import redis_scripts
 from faregate.store.redis_forms import Forms
 from faregate.store.redis_scripts import CLOSE, RESERVE, RESTORE, decode, encode
-from tests.store.redis_servers import LOCAL, url_or_skip
+from tests.store.redis_servers import LOCAL, prefix_of_its_own, url_or_skip
 
 NOON = 1_795_348_800.0
 _CLOCK = "redis.call('TIME')"
@@ -38,7 +37,7 @@ class Twin:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
-        self.prefix = f"test-{secrets.token_hex(6)}"
+        self.prefix = prefix_of_its_own()
         self._forms = Forms(self.prefix, "me")
         self.now = NOON
 
@@ -83,8 +82,9 @@ class Twin:
         return decode(self.run(RESERVE, self._forms.reserving("", claims), args)[4])
 
     def forget(self) -> None:
-        for key in self._client.scan_iter(f"{{{self.prefix}}}:*", 500):
-            self._client.delete(key)
+        left = list(self._client.scan_iter(f"{{{self.prefix}}}:*", 5000))
+        if left:
+            self._client.delete(*left)
 
 
 @pytest.fixture(scope="module")
