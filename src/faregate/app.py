@@ -130,7 +130,7 @@ class App:
 
     async def _route(self, exchange: Exchange) -> None:
         path = exchange.path
-        operation = OPERATIONS.get(path)
+        operation = OPERATIONS.get(path) or OPERATIONS.get(path.rstrip("/"))
         if operation is not None and exchange.method == "POST":
             await self._call(exchange, operation, "")
         elif exchange.method in ("GET", "HEAD"):

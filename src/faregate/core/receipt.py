@@ -30,7 +30,7 @@ _FALLBACK: Mapping[Unit, Unit] = {
     # Vision models count a picture as prompt tokens at the text price.
     "image_input": "input",
 }
-_WEAKNESS: tuple[Status, ...] = ("priced", "estimated", "unpriced", "inconsistent")
+_WEAKNESS: tuple[Status, ...] = ("priced", "estimated", "unsettled", "unpriced", "inconsistent")
 _BASIS = 10_000
 _quantities: Callable[[Usage], tuple[int, ...]] = attrgetter(*UNITS)
 

@@ -146,7 +146,9 @@ class Cycle(ClientConnection):
         protocol = self.protocol
         try:
             await app(self.scope, self.receive, self.send)
-            if not self.finished:
+            if not self.finished and self.half_closed:
+                protocol.cut(self, STOPPING)  # given up for a client that had hung up
+            elif not self.finished:
                 _log.error("the application returned without completing its answer")
                 protocol.cut(self, CRASHED)
         except asyncio.CancelledError:

@@ -3,9 +3,17 @@
 import time
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from faregate.core.routing import Stop
 from faregate.core.sse import SseError
-from faregate.errors import APIError, BadRequestError, RateLimitError, ServiceUnavailableError
+from faregate.errors import (
+    APIError,
+    BadRequestError,
+    RateLimitError,
+    ServiceUnavailableError,
+    class_for,
+)
 from faregate.gateway.outlet import Outlet
 from faregate.gateway.tap import StreamError
 from faregate.types import ErrorFacts
@@ -15,7 +23,6 @@ from faregate.upstream.transport_errors import (
     ConnectionLost,
     DecodeError,
     ProtocolError,
-    ReadTimeout,
     TransportError,
     TransportTimeout,
 )
@@ -23,6 +30,9 @@ from faregate.wire import splice
 from faregate.wire.failures import to_exception
 from faregate.wire.openai_chat import WireError
 from faregate.wire.openai_errors import decode_error, error_in_chunk
+
+_OURS = ("timeout", "connect_failed", "connection_lost", "bad_gateway", "stream_cut_off")
+"""Codes of failures that no provider wrote."""
 
 
 class CutOffError(Exception):
@@ -35,18 +45,23 @@ BREAKS = (StreamError, TransportError, WireError, SseError, CutOffError)
 
 def of_transport(problem: TransportError) -> ErrorFacts:
     """The facts of a call that got no usable answer."""
+    said = str(problem).partition(": ")[2] or str(problem)  # clients need not know the host
     if isinstance(problem, TransportTimeout):
-        return ErrorFacts(status=408, code="timeout", type="timeout_error", message=str(problem))
+        return ErrorFacts(status=408, code="timeout", type="timeout_error", message=said)
     if isinstance(problem, BodyTooLarge | ProtocolError | DecodeError):
-        return no_answer(str(problem))
+        return no_answer(said)
     code = "connect_failed" if isinstance(problem, ConnectFailed) else "connection_lost"
-    return ErrorFacts(status=502, code=code, type="server_error", message=str(problem))
+    return ErrorFacts(status=502, code=code, type="server_error", message=said)
 
 
-def was_answering(problem: TransportError) -> bool:
-    """Whether an answer had begun, which is billed however it ended."""
+def was_answering(problem: Exception) -> bool:
+    """Whether a model was at work, or may have been: that is billed however it ended.
+
+    An answer had begun, or the request was sent and no answer came in time.
+    """
     lost = isinstance(problem, ConnectionLost) and problem.begun
-    return lost or isinstance(problem, BodyTooLarge | DecodeError | ReadTimeout)
+    late = isinstance(problem, TransportTimeout) and problem.sent
+    return lost or late or isinstance(problem, BodyTooLarge | DecodeError)
 
 
 def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
@@ -60,6 +75,9 @@ def of_stream(problem: Exception) -> ErrorFacts:
         return problem.facts
     if isinstance(problem, TransportError):
         return of_transport(problem)
+    if isinstance(problem, TimeoutError):
+        message = "no answer within the time the call may take"
+        return ErrorFacts(status=408, code="timeout", type="timeout_error", message=message)
     return cut_off() if isinstance(problem, CutOffError) else no_answer(str(problem))
 
 
@@ -69,7 +87,7 @@ def not_streamed(body: bytes) -> ErrorFacts:
         found = in_body(splice.open_object(body))
     except WireError as problem:
         return no_answer(str(problem))
-    return found or no_answer("a whole answer where a stream was asked for")
+    return found or no_answer("no event stream")
 
 
 def in_body(members: splice.Members) -> ErrorFacts | None:
@@ -102,8 +120,18 @@ def bad_request(message: str, param: str | None = None) -> BadRequestError:
 
 
 def exception(facts: ErrorFacts, outlet: Outlet, model: str) -> APIError:
-    """The last real error, as the client is told it."""
-    return to_exception(facts, outlet.deployment.provider, model, outlet.deployment.id)
+    """The last real error, as the client is told it; never with a credential of ours."""
+    provider, deployment = outlet.deployment.provider, outlet.deployment.id
+    facts = structs.replace(facts, message=outlet.conceal(facts.message))
+    if facts.code in _OURS:
+        # Nobody answered that: it is what became of the way there.
+        kind = class_for(facts.status)
+        message = f"{provider} deployment {deployment!r}: {facts.message}"
+        return kind(message, provider, model, code=facts.code, type=facts.type)
+    error = to_exception(facts, provider, model, deployment)
+    if error.status_code in (401, 403):
+        error.code = "upstream_credential_refused"  # the client's own key is good
+    return error
 
 
 def stopped(step: Stop, outlet: Outlet | None, model: str) -> APIError:
@@ -112,8 +140,7 @@ def stopped(step: Stop, outlet: Outlet | None, model: str) -> APIError:
         return exception(step.error, outlet, model)
     if step.limited is not None:
         return RateLimitError(
-            f"every deployment of {model!r} is at its limit ({step.limited.reason}); try again in"
-            f" {step.limited.wait:.0f} s",
+            f"{model!r}: {step.limited.reason}; try again in {step.limited.wait:.0f} s",
             model=model,
             code="deployment_limit",
             retry_after=max(step.limited.wait, 1.0),

@@ -43,10 +43,7 @@ class Watch:
 
     def _gone(self) -> None:
         outlet = self._passage.outlet
-        client = self._passage.exchange.client
         cancels = outlet is not None and outlet.entry.on_disconnect == "cancel"
-        if client.half_closed and not client.gone and not cancels:
-            return  # it has said all it will say, and may still be listening
         loop = asyncio.get_running_loop()
         if self._timer is not None:
             self._timer.cancel()

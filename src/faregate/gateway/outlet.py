@@ -1,7 +1,7 @@
 """A deployment made ready: where it is called, what goes with the request, what it may take."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Raw
@@ -19,13 +19,17 @@ from faregate.wire import router_controls, splice
 FORWARDED = (b"x-ms-session-id", b"x-ms-client-request-id", b"foundry-features")
 """Headers of a client that mean something to Azure's router and nothing to anybody else."""
 
+_SHORTEST_SECRET = 6  # shorter ones are words; masking them would garble texts
+
 
 class Outlet:
     """One deployment, prepared once a configuration; a request only fills in its body."""
 
     __slots__ = (
+        "_asks_usage",
         "_headers",
         "_members",
+        "_secrets",
         "_token",
         "_transport",
         "_transport_options",
@@ -52,6 +56,8 @@ class Outlet:
             headers |= self.provider.auth_headers(self.deployment, key_text)
         headers |= {name: secret.reveal() for name, secret in entry.extra_headers.items()}
         self._headers = {name.lower(): value for name, value in headers.items()}
+        self._asks_usage = self.provider.asks_stream_usage
+        self._secrets = [text for text in _secrets(entry) if len(text) >= _SHORTEST_SECRET]
         self._members = {"model": splice.raw(self.deployment.upstream_model)}
         self._urls: dict[str, str] = {}
         self._transport: Transport | None = None
@@ -78,7 +84,7 @@ class Outlet:
                 body[name] = splice.raw(value)
         for name in entry.additional_drop_params:
             body.pop(name, None)
-        if not self.provider.asks_stream_usage:
+        if not self._asks_usage:
             body.pop("stream_options", None)  # its usage comes unasked, or not at all
         if self.deployment.route != "model_router":
             body.pop(
@@ -99,6 +105,17 @@ class Outlet:
         if url is None:
             url = self._urls[operation] = self.provider.chat_url(self.deployment, operation)
         return HttpRequest("POST", url, headers, splice.close_object(body))
+
+    def stop_asking_usage(self) -> bool:
+        """Its provider refuses ``stream_options``; False when it was not asked for already."""
+        asked, self._asks_usage = self._asks_usage, False
+        return asked
+
+    def conceal(self, text: str) -> str:
+        """A provider's text without our credentials, should it repeat them."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[masked]")
+        return text
 
     def timeouts(self, settings: Settings, *, stream: bool, left: float | None) -> Timeouts:
         """How long each phase may take; ``left`` is what remains of the request's own time."""
@@ -126,6 +143,15 @@ class Outlet:
         merged, headers = router_controls.apply_controls(asked, headers, self.entry.routing_config)
         body[field] = splice.raw(merged[field])
         return body, headers
+
+
+def _secrets(entry: ModelDeployment) -> Iterator[str]:
+    """Every credential of a deployment."""
+    credential = entry.credential
+    held = (credential.api_key, credential.azure_ad_token, credential.client_secret)
+    for secret in (*held, *entry.extra_headers.values()):
+        if secret:
+            yield secret.reveal()
 
 
 def _transport_options(entry: ModelDeployment) -> dict[str, Any]:

@@ -62,6 +62,9 @@ class Asked:
         _check_list(members, "messages" if chat else "input", text=not chat)
 
 
+_CUT_OFF = ErrorFacts(status=499, code="cancelled", message="the client left")
+
+
 class Desk(Protocol):
     """Where calls are let in and their rows are kept."""
 
@@ -162,6 +165,22 @@ class Passage:
             )
         )
 
+    @property
+    def left_alone(self) -> bool:
+        """Whether the client has hung up, or has at least said that nothing more will come."""
+        client = self.exchange.client
+        return client.gone or client.half_closed
+
+    def sent(self) -> None:
+        """A request is on its way; until it is charged or fails, a deployment is at work."""
+        self.at_work = True
+
+    def left_undone(self, outlet: Outlet, began: float) -> None:
+        """Take down an attempt that was cut off from here; whether it is billed stays open."""
+        working = self.at_work
+        self.tried(outlet, began, _CUT_OFF, 0)
+        self.at_work = working
+
     def answered(self) -> None:
         """The deployment has given its first good byte."""
         self.attempts.answered(time.monotonic())
@@ -200,10 +219,18 @@ class Passage:
         """Seconds that remain of the request's own time."""
         return max(self.asked.patience - (time.perf_counter() - self.exchange.began), 0.001)
 
-    def drop(self, error: ErrorFacts) -> bool:
-        """Leave out the parameter the provider refused; False when that is not possible."""
+    def drop(self, error: ErrorFacts, outlet: Outlet, *, anyway: bool = False) -> bool:
+        """Leave out the parameter the provider refused; False when that is not wanted or possible.
+
+        It is wanted with ``drop_params`` or ``anyway``. ``stream_options`` is ours, so no client
+        need fail for it.
+        """
         name = error.param
         members = self.asked.members
+        if error.status in (400, 422) and name.startswith("stream_options"):
+            return outlet.stop_asking_usage()
+        if not (outlet.entry.drop_params or anyway):
+            return False
         if error.kind != "unsupported_param" or name in ("", "model", "messages", "input"):
             return False
         if name not in members:

@@ -80,9 +80,14 @@ def peek(snapshot: Snapshot, body: bytes, model: str, operation: str) -> Asked:
     Raises :class:`APIError` (400) naming what is wrong with it.
     """
     try:
+        if not body.isascii():
+            body.decode()
         members = splice.open_object(body)
         splice.check_depth(body, snapshot.settings.general.limits.max_json_depth)
         asked = Asked(members, model, chat=operation == "chat/completions")
+    except UnicodeDecodeError as error:
+        message = f"the body is not valid UTF-8 (byte {error.start})"
+        raise failures.bad_request(message) from None
     except openai_chat.WireError as error:
         raise failures.bad_request(str(error)) from None
     asked.tokens = len(body) // _BYTES_A_TOKEN
@@ -126,18 +131,19 @@ async def send(passage: Passage) -> None:
         step = passage.attempts.next(error, time.monotonic(), random.random)
         if isinstance(step, Stop):
             raise failures.stopped(step, passage.outlet, passage.asked.model)
-        if error is not None and passage.exchange.client.gone and passage.outlet is not None:
-            raise failures.exception(error, passage.outlet, passage.asked.model)
-        if step.wait > 0:
+        if step.wait > 0 and not passage.left_alone:
             await asyncio.sleep(step.wait)
             passage.upstream_seconds += step.wait  # waited for them, not spent by us
+        if error is not None and passage.left_alone and passage.outlet is not None:
+            # Nobody waits for a further attempt, and it would be billed.
+            raise failures.exception(error, passage.outlet, passage.asked.model)
         if step.why in ("other", "fallback"):
             passage.fallbacks += 1
         passage.outlet = outlet = passage.snapshot.outlet(step.deployment)
         try:
             error = await once(passage, outlet)
             for _ in range(MOST_DROPPED):
-                if error is None or not outlet.entry.drop_params or not passage.drop(error):
+                if error is None or not passage.drop(error, outlet):
                     break
                 error = await once(passage, outlet)
         except ConfigError as wrong:

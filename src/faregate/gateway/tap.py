@@ -52,6 +52,7 @@ class Tap:
         "_kept_size",
         "_outlet",
         "_put",
+        "_seen_size",
         "_usage_asked",
         "complete",
         "ended",
@@ -75,6 +76,7 @@ class Tap:
         self._held: bytes | None = None
         self._kept: list[bytes] = []
         self._kept_size = 0
+        self._seen_size = 0
 
     def feed(self, data: bytes) -> bytes:
         """The bytes that can go to the client now.
@@ -197,13 +199,18 @@ class Tap:
         served = splice.text_of(members, "model")
         shown = self._outlet.shown_model(served)
         if not usage:
-            members["usage"] = splice.raw(None)
+            members.pop("usage", None)
         elif shown == served:
             return payload
         members["model"] = splice.raw(shown)
         return splice.close_object(members)
 
     def _keep(self, payload: bytes) -> None:
+        self._seen_size += len(payload)
         if self._kept_size < _KEPT:
             self._kept_size += len(payload)
             self._kept.append(payload)
+
+    def scaled(self, output: int) -> int:
+        """Tokens counted in what was kept, for all that passed: chunks are much of a size."""
+        return output if not self._kept_size else output * self._seen_size // self._kept_size

@@ -1,5 +1,6 @@
 """One attempt at a whole answer."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -41,9 +42,11 @@ async def _exchange(passage: Passage, outlet: Outlet) -> Answer | ErrorFacts:
     )
     timeouts = outlet.timeouts(passage.snapshot.settings, stream=False, left=passage.left())
     began = time.perf_counter()
-    passage.at_work = True
     try:
-        answer = await outlet.transport().send(request, timeouts)
+        answer = await outlet.transport().send(request, timeouts, passage.sent)
+    except asyncio.CancelledError:
+        passage.left_undone(outlet, began)
+        raise
     except TransportError as problem:
         error = failures.of_transport(problem)
         passage.tried(outlet, began, error, 0)

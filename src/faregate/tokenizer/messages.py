@@ -28,13 +28,17 @@ def count_messages(
     JSON, an estimate close to what is billed.
     """
     total = REPLY_PRIMING + sum(_message(message, model) for message in messages)
-    if tools:
+    if isinstance(tools, list | tuple):
         total += sum(_json(tool, model) for tool in tools)
+    elif tools:
+        total += _json(tools, model)
     return total
 
 
-def _message(message: Mapping[str, Any], model: str) -> int:
+def _message(message: Any, model: str) -> int:
     total = PER_MESSAGE
+    if not isinstance(message, Mapping):  # what a provider accepts is not ours to judge
+        return total + _json(message, model)
     for key, value in message.items():
         if key == "content":
             total += _content(value, model)

@@ -78,14 +78,21 @@ class Transport:
         """Connections open, idle and in use, and callers waiting for one."""
         return self._pool.stats if self._pool is not None else PoolStats(0, 0, 0, 0)
 
-    async def send(self, request: HttpRequest, timeouts: Timeouts = _DEFAULT) -> Answer:
+    async def send(
+        self,
+        request: HttpRequest,
+        timeouts: Timeouts = _DEFAULT,
+        on_sent: Callable[[], None] | None = None,
+    ) -> Answer:
         """Send a request and return the whole answer, decoded.
+
+        ``on_sent`` is called once the request is on its way: from then on it may be billed.
 
         Raises ValueError for a request that must not be sent, and a TransportError (see
         ``transport_errors``) when no usable answer came back. An HTTP error status is an answer.
         """
         limit = self.limits.max_body_bytes
-        pool, connection, exchange = await self._exchange(request, timeouts, limit)
+        pool, connection, exchange = await self._exchange(request, timeouts, limit, on_sent)
         headers = exchange.headers
         if exchange.complete and "content-encoding" not in headers:
             body = exchange.take()
@@ -94,9 +101,14 @@ class Transport:
         async with self._stream(pool, connection, exchange) as stream:
             return Answer(stream.status, stream.headers, await stream.read(limit))
 
-    async def stream(self, request: HttpRequest, timeouts: Timeouts = _DEFAULT) -> AnswerStream:
-        """Send a request and return once the head of its answer is here. Raises as ``send``."""
-        return self._stream(*await self._exchange(request, timeouts, None))
+    async def stream(
+        self,
+        request: HttpRequest,
+        timeouts: Timeouts = _DEFAULT,
+        on_sent: Callable[[], None] | None = None,
+    ) -> AnswerStream:
+        """Send a request and return once the head of its answer is here. As ``send`` otherwise."""
+        return self._stream(*await self._exchange(request, timeouts, None, on_sent))
 
     async def aclose(self) -> None:
         """Close every connection at once; the transport cannot be used again."""
@@ -108,7 +120,11 @@ class Transport:
     # Inside
 
     async def _exchange(
-        self, request: HttpRequest, timeouts: Timeouts, max_body: int | None
+        self,
+        request: HttpRequest,
+        timeouts: Timeouts,
+        max_body: int | None,
+        on_sent: Callable[[], None] | None = None,
     ) -> tuple[Pool, Connection, Exchange]:
         """Send a request on an idle or a new connection, until there is something to read."""
         address = split_url(request.url)
@@ -137,6 +153,8 @@ class Transport:
             reused = connection.served > 0
             try:
                 connection.begin(exchange, head, body, timeouts, total_at)
+                if on_sent is not None:
+                    on_sent()
                 while not (exchange.head_done or exchange.error):
                     await exchange.wait()
             except BaseException:
