@@ -5,7 +5,7 @@ nodes (aliases counted as often as they stand) are bounded.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import yaml
@@ -78,12 +78,15 @@ class _Refused(Exception):  # noqa: N818 - never leaves the module
         self.message = message
 
 
-def compose(text: str, file: str) -> Node | Problem | None:
-    """The tree of a text, None for an empty one, or the first thing that makes it no tree."""
+def compose(text: str, file: str, note: Callable[[Problem], None]) -> Node | Problem | None:
+    """The tree of a text, None for an empty one, or the first thing that makes it no tree.
+
+    ``note`` is told of keys that are given twice; the first one stands.
+    """
     if len(text) > LARGEST_TEXT:
         return Problem(file, 0, "", f"the file is larger than {LARGEST_TEXT} characters")
     try:
-        return _Composer(yaml.parse(text, Loader=_LOADER), file).document()
+        return _Composer(yaml.parse(text, Loader=_LOADER), file, note).document()
     except _Refused as refused:
         return Problem(file, refused.line, "", refused.message)
     except yaml.MarkedYAMLError as error:
@@ -112,8 +115,9 @@ def plain(node: Node) -> Any:
 
 
 class _Composer:
-    def __init__(self, events: Iterator[Any], file: str) -> None:
+    def __init__(self, events: Iterator[Any], file: str, note: Callable[[Problem], None]) -> None:
         self._events = events
+        self._note = note
         self._file = file
         self._anchors: dict[str, Node] = {}
         self._nodes = 0
@@ -177,11 +181,9 @@ class _Composer:
                 for name, entry in _merge(key, value).items():
                     merged.setdefault(name, entry)
             elif key.text in entries:
-                raise _Refused(
-                    key.line,
-                    f"the key {key.text[:60]!r} is given twice; first in line "
-                    f"{entries[key.text].line}",
-                )
+                first = entries[key.text].line
+                message = f"the key {key.text[:60]!r} is given twice; first in line {first}"
+                self._note(Problem(self._file, key.line, "", message))
             else:
                 entries[key.text] = Entry(key.file, key.line, value)
         return {**merged, **entries} if merged else entries

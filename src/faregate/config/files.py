@@ -62,7 +62,7 @@ class _Gathering:
                 asked, name, f"{name} cannot be read: {error.strerror or type(error).__name__}"
             )
             return
-        found = compose(text, name)
+        found = compose(text, name, self._reader.add)
         if isinstance(found, Problem):
             self._reader.add(found)
         elif found is None:

@@ -187,9 +187,8 @@ async def _call(passage: Passage, entry: ModelDeployment) -> None:
     passage.outlet = outlet = passage.snapshot.outlet(entry)
     try:
         error = await send_whole(passage, outlet)
-        if error is not None and passage.drop(
-            error, outlet
-        ):  # max_tokens has another name elsewhere
+        # max_tokens has another name elsewhere
+        if error is not None and passage.drop(error, outlet, anyway=True):
             error = await send_whole(passage, outlet)
     except (APIError, ConfigError) as wrong:
         passage.failed(

@@ -66,12 +66,16 @@ class Ledger:
 
     async def stop(self) -> None:
         """Store what can be stored in time; the journal keeps the rest for the next start."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._options.drain_seconds
         if self._opening is not None:
+            # A process may be told to stop in its first second, with calls served already.
+            await self._store.wait(self._options.drain_seconds)
             self._opening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._opening
         # A database that was never reached will not be in time now.
-        patience = self._options.drain_seconds if self.store_up else 0.0
+        patience = max(deadline - loop.time(), 0.1) if self.store_up else 0.0
         left = await self._writer.close(patience)
         if left:
             _log.warning("ledger: %d rows stay in the journal for the next start", left)
@@ -181,6 +185,7 @@ class _Late:
         self._options = options
         self._store: Store | None = None
         self._ready = asyncio.Event()
+        self._tried = asyncio.Event()
 
     @property
     def opened(self) -> bool:
@@ -189,8 +194,17 @@ class _Late:
     async def open(self) -> None:
         if self._store is None:
             self._store = await asyncio.to_thread(_make, self._options)
-        await self._store.open()
-        self._ready.set()
+        try:
+            await self._store.open()
+            self._ready.set()
+        finally:
+            self._tried.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when it is open, or could not be opened at the first try, or time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._tried.wait()
 
     def opened_store(self) -> Store:
         if self._store is None or not self.opened:
