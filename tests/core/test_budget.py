@@ -120,6 +120,16 @@ def test_everyone_who_pays_is_found_once() -> None:
     assert [each.scope for each in accounts_of(Caller(), index)] == ["everything"]
 
 
+def test_a_limit_for_one_model_leaves_the_others_alone() -> None:
+    limit = check_limit(
+        RateLimit(scope="key", scope_id="k", measure="requests", limit=5, model="gpt-5")
+    )
+    index = {("key", "k"): [limit]}
+    assert list(accounts_of(Caller(key="k", model="gpt-5"), index)) == [limit]
+    assert list(accounts_of(Caller(key="k", model="gpt-5-mini"), index)) == []
+    assert limit.title == "the limit of requests of key k for model gpt-5 (rolling 1m)"
+
+
 def refused(account: Account, spent: int, held: int, asked: int) -> Refused:
     standing = Standing(account=account, spent=spent, held=held, resets_at=1_796_083_200.0)
     return Refused(standing=standing, asked=asked, free_at=1_796_083_200.0)

@@ -74,11 +74,14 @@ class Account(Struct, frozen=True, kw_only=True):
     soft_limit: int | None = None
     scope: Payer = "everything"
     scope_id: str = ""
+    model: str = ""
+    """Only calls of this model touch it; empty for all."""
 
     @property
     def title(self) -> str:
         """``the budget of key k1 (1mo)`` or the like, for a person."""
-        whom = f" of {self.scope} {self.scope_id}".rstrip() if self.scope != "everything" else ""
+        whom = f" of {self.scope} {self.scope_id}" if self.scope != "everything" else ""
+        whom += f" for model {self.model}" if self.model else ""
         if self.measure == "parallel":
             return f"the limit of calls at once{whom}"
         if self.measure == "unpriced":
@@ -219,6 +222,7 @@ def check_limit(limit: RateLimit) -> Account:
         window=window,
         scope=limit.scope,
         scope_id=limit.scope_id,
+        model=limit.model,
     )
 
 
@@ -251,7 +255,7 @@ def accounts_of(
     ]
     found = [each for name in named if name[1] for each in accounts.get(name, ())]
     found.extend(accounts.get(("everything", ""), ()))
-    return found
+    return [each for each in found if not each.model or each.model == caller.model]
 
 
 def explain(refused: Refused) -> str:
