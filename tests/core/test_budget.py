@@ -17,8 +17,10 @@ from faregate.core.budget import (
     accounts_of,
     check,
     check_limit,
+    claims_on,
     duration,
     explain,
+    index_accounts,
     rate_headers,
     settled_amount,
     unpriced_gate,
@@ -111,7 +113,7 @@ def test_everyone_who_pays_is_found_once() -> None:
 
     made = [of("key", "k"), of("team", "t"), of("user", "u"), of("tag", "a"), of("tag", "b"),
             of("deployment", "d"), of("model", "m"), of("everything")]  # fmt: skip
-    index = {(each.scope, each.scope_id): [each] for each in [*made, of("key", "other")]}
+    index = index_accounts([*made, of("key", "other")])
     caller = Caller(key="k", team="t", user="u", tags=("b", "a", "b"), deployment="d", model="m")
     found = list(accounts_of(caller, index))
     assert sorted(each.id for each in found) == sorted(each.id for each in made)
@@ -124,9 +126,9 @@ def test_a_limit_for_one_model_leaves_the_others_alone() -> None:
     limit = check_limit(
         RateLimit(scope="key", scope_id="k", measure="requests", limit=5, model="gpt-5")
     )
-    index = {("key", "k"): [limit]}
-    assert list(accounts_of(Caller(key="k", model="gpt-5"), index)) == [limit]
-    assert list(accounts_of(Caller(key="k", model="gpt-5-mini"), index)) == []
+    index = index_accounts([limit])
+    assert accounts_of(Caller(key="k", model="gpt-5"), index) == [limit]
+    assert accounts_of(Caller(key="k", model="gpt-5-mini"), index) == []
     assert limit.title == "the limit of requests of key k for model gpt-5 (rolling 1m)"
 
 
@@ -204,5 +206,7 @@ def test_what_a_settled_call_counts_for() -> None:
     )
     gate = Claim(unpriced_gate("d"), 0)
     every = (money, tokens, requests, parallel, gate)
+    claimed = claims_on([each.account for each in every], 100, 2)
+    assert [each.amount for each in claimed] == [100, 2, 1, 1, 0]
     assert [settled_amount(each, actual) for each in every] == [7, 30, 2, 0, 1]
     assert [settled_amount(each, None) for each in every] == [0] * 5

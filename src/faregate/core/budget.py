@@ -243,7 +243,7 @@ def unpriced_gate(deployment: str) -> Account:
 
 def accounts_of(
     caller: Caller, accounts: Mapping[tuple[Payer, str], Sequence[Account]]
-) -> Iterable[Account]:
+) -> list[Account]:
     """Every account a call touches: its key's first, everything's last. Each one once."""
     named: list[tuple[Payer, str]] = [
         ("key", caller.key),
@@ -256,6 +256,20 @@ def accounts_of(
     found = [each for name in named if name[1] for each in accounts.get(name, ())]
     found.extend(accounts.get(("everything", ""), ()))
     return [each for each in found if not each.model or each.model == caller.model]
+
+
+def index_accounts(accounts: Iterable[Account]) -> dict[tuple[Payer, str], list[Account]]:
+    """Accounts by who pays, for :func:`accounts_of`."""
+    index: dict[tuple[Payer, str], list[Account]] = {}
+    for each in accounts:
+        index.setdefault((each.scope, each.scope_id), []).append(each)
+    return index
+
+
+def claims_on(accounts: Iterable[Account], usd: Usd, tokens: int) -> tuple[Claim, ...]:
+    """What a call that may take ``usd`` and ``tokens`` claims of each account it touches."""
+    amounts = {"usd": usd, "tokens": tokens, "requests": 1, "parallel": 1, "unpriced": 0}
+    return tuple(Claim(each, amounts[each.measure]) for each in accounts)
 
 
 def explain(refused: Refused) -> str:
