@@ -16,6 +16,7 @@ from faregate.config.loading import load
 from faregate.core.pricebook import PriceBook, Unpriced
 from faregate.errors import ConfigError, FaregateError
 from faregate.gateway.ledger import LedgerOptions
+from faregate.store.address import parse_address
 from faregate.store.journal import JournalOptions
 from faregate.types import Deployment
 
@@ -124,7 +125,7 @@ def check(path: str) -> None:
 
 
 def _ledger(general: General) -> LedgerOptions:
-    """Where and how rows are kept. Raises a ClickException when the data directory cannot be."""
+    """Where and how rows are kept. Raises a ClickException when that cannot be."""
     directory = data_dir(general.data_dir, os.environ)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -134,9 +135,15 @@ def _ledger(general: General) -> LedgerOptions:
             " general_settings.data_dir to a directory that can be written, or general_settings."
             "ledger: false"
         ) from None
+    url = general.database_url.reveal() if general.database_url else ""
+    try:
+        if url:
+            parse_address(url)
+    except ConfigError as error:
+        raise click.ClickException(f"general_settings.{error}") from None
     return LedgerOptions(
         data_dir=directory,
-        database_url=general.database_url.reveal() if general.database_url else "",
+        database_url=url,
         on_outage=general.on_ledger_outage,
         journal=JournalOptions(fsync=general.journal_fsync),
     )

@@ -192,9 +192,9 @@ class _Late:
         return self._ready.is_set()
 
     async def open(self) -> None:
-        if self._store is None:
-            self._store = await asyncio.to_thread(_make, self._options)
         try:
+            if self._store is None:
+                self._store = await asyncio.to_thread(_make, self._options)
             await self._store.open()
             self._ready.set()
         finally:
