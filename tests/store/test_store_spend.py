@@ -170,15 +170,11 @@ async def test_ranges_of_days(store: Store) -> None:
     first = date(2026, 1, 1)
     ranges: list[tuple[date | None, date | None]] = [(None, None), (first, None), (None, first)]
     for _ in range(7):
-        since = first + timedelta(days=chance.randrange(-40, days))
-        ranges += [(since, since + timedelta(days=chance.randrange(200))), (since, None)]
+        begin = first + timedelta(days=chance.randrange(-40, days))
+        ranges += [(begin, begin + timedelta(days=chance.randrange(200))), (begin, None)]
     for since, until in ranges:
-        wanted = [
-            n
-            for n in range(days)
-            if (since is None or first + timedelta(days=n) >= since)
-            and (until is None or first + timedelta(days=n) < until)
-        ]
+        low, high = since or date.min, until or date.max
+        wanted = [n for n in range(days) if low <= first + timedelta(days=n) < high]
         for only in (Filter(), Filter(tag="t")):
             (total,) = await store.spend((), only=only, since=since, until=until)
             assert (total.calls, total.spend) == (len(wanted), 543 * len(wanted)), (since, until)

@@ -39,7 +39,7 @@ def parse_address(url: str) -> Path | PostgresAddress:
     if scheme == "sqlite":
         # As SQLAlchemy has it: three slashes and a relative path, four and an absolute one.
         path = unquote(rest.partition("?")[0])
-        if not path.startswith("/") or len(path) < 2:
+        if not path.startswith("/") or len(path) < 2 or path == "/:memory:":
             raise ConfigError("database_url names no file: write sqlite:////path/to/file")
         return Path(path[1:])
     if scheme not in ("postgres", "postgresql"):

@@ -69,8 +69,8 @@ class Backend(ABC):
         """A transaction that writes, committed at the end of the block."""
 
     @abstractmethod
-    def reason(self, error: BaseException) -> str:
-        """Why a statement failed, when trying again later may help; else an empty text."""
+    def explain(self, error: BaseException) -> tuple[str, bool]:
+        """Why a statement failed, quoting nothing secret; whether the same may succeed later."""
 
 
 @contextmanager
@@ -94,13 +94,12 @@ def naming(backend: Backend) -> Iterator[None]:
 
 
 def _named(backend: Backend, error: BaseException, *, broken: bool) -> LedgerError:
-    reason = backend.reason(error)
-    if reason or broken:
+    reason, passes = backend.explain(error)
+    if passes or broken:
         return LedgerUnavailableError(
-            f"{backend.place}: {reason or type(error).__name__}. What was not committed can be "
-            "repeated"
+            f"{backend.place}: {reason}. What was not committed can be repeated"
         )
-    return LedgerError(f"{backend.place} refused a statement ({type(error).__name__})")
+    return LedgerError(f"{backend.place} refused a statement: {reason}")
 
 
 def first_line(error: BaseException) -> str:

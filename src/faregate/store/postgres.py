@@ -28,11 +28,17 @@ DAYS_AHEAD = 7
 DAYS_BEHIND = 40
 """How far back a day still gets a partition of its own, for a journal that catches up."""
 
+LOCK_WAIT = "2s"
+"""How long dropping a day waits for its readers, while those behind it wait, too."""
+
 _SCHEMA_LOCK, _CHANGES_LOCK, _PARTITION_LOCK = 0x6661_7201, 0x6661_7202, 0x6661_7203
 _PARTITIONED = ("calls", "call_tags")
 _LOCKED = "55P03"
-_TRANSIENT = ("08", "40", "53", "55", "57", "58")
-"""SQLSTATE classes that pass: connection, rollback, resources, locks, operator, system."""
+_TRANSIENT = ("08", "28", "3D", "40", "53", "55", "57", "58")
+"""SQLSTATE classes that pass: connection, authorisation, no such database, rollback, resources,
+locks, operator, system. Some only once an operator has acted; until then rows wait."""
+_SAYS_NAMES = ("42", "3F")
+"""Classes whose message names parameters, tables and privileges, and quotes no value."""
 
 
 def _pg_type(column: Any) -> str:
@@ -185,15 +191,19 @@ class PostgresBackend(Backend):
     async def drop_days(self, engine: AsyncEngine, before: int) -> int:
         """Drop the oldest partition that only holds calls from before the instant."""
         try:
-            async with engine.begin() as connection:
-                await connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
-                return await self._drop_oldest(connection, before)
+            while True:
+                async with engine.begin() as connection:
+                    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
+                    count = await self._drop_oldest(connection, before)
+                if count is None or count > 0:
+                    return count or 0
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", "") == _LOCKED:
                 return 0  # someone reads it: rows go in batches instead
             raise
 
-    async def _drop_oldest(self, connection: AsyncConnection, before: int) -> int:
+    async def _drop_oldest(self, connection: AsyncConnection, before: int) -> int | None:
+        """How many rows went with it; None when there is no such partition."""
         last = before // (DAY * 1_000_000)
         found = await connection.exec_driver_sql(
             "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
@@ -202,14 +212,14 @@ class PostgresBackend(Backend):
         )
         name = found.scalar()
         if name is None:
-            return 0
+            return None
         await connection.exec_driver_sql("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
         found = await connection.exec_driver_sql(
             f"SELECT count(*), coalesce(max(started), 0) FROM {name}"  # noqa: S608
         )
         count, latest = tuple(found.one())
         if latest >= before:
-            return 0
+            return None
         await connection.exec_driver_sql(
             f"DELETE FROM adjustments WHERE call_id IN (SELECT call_id FROM {name})"  # noqa: S608
         )
@@ -218,19 +228,20 @@ class PostgresBackend(Backend):
             await connection.exec_driver_sql(f"DROP TABLE IF EXISTS {day_table}")
         return int(count)
 
-    def reason(self, error: BaseException) -> str:
-        """What passes: a lost or refused connection, a full disk, a deadlock, a shutdown."""
+    def explain(self, error: BaseException) -> tuple[str, bool]:
+        """A lost or refused connection, a full disk, a deadlock, a shutdown: those pass."""
         state = getattr(error, "sqlstate", None) or ""
-        if state.startswith(_TRANSIENT) or state in ("28P01", "28000", "3D000"):
-            return first_line(error)
+        if state.startswith(_TRANSIENT):
+            return first_line(error), True
+        if state.startswith(_SAYS_NAMES):
+            return first_line(error), False
         if isinstance(error, TimeoutError):
-            return "no answer in time"
+            return "no answer in time", True
         if isinstance(error, OSError):
-            return error.strerror or "no connection"
+            return error.strerror or "no connection", True
         name = type(error).__name__
-        if name in ("InterfaceError", "ConnectionDoesNotExistError", "InternalClientError"):
-            return "the connection broke off"
-        return ""
+        passes = name in ("InterfaceError", "ConnectionDoesNotExistError", "InternalClientError")
+        return ("the connection broke off" if passes else name), passes
 
 
 def partition_name(table: str, day: int) -> str:

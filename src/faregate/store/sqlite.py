@@ -118,12 +118,12 @@ class SqliteBackend(Backend):
         """Add deltas to the lines of a roll-up."""
         await connection.exec_driver_sql(upsert(table, _DELTA), list(deltas))
 
-    def reason(self, error: BaseException) -> str:
-        """Locks, full disks, files that cannot be opened: what SQLite calls operational."""
+    def explain(self, error: BaseException) -> tuple[str, bool]:
+        """Locks, full disks, files that cannot be opened pass: what SQLite calls operational."""
         if isinstance(error, sqlite3.OperationalError):
-            return first_line(error)
+            return first_line(error), True
         if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
-            return "the file is no SQLite database"
+            return "the file is no SQLite database", False
         if isinstance(error, OSError):
-            return error.strerror or type(error).__name__
-        return ""
+            return error.strerror or type(error).__name__, True
+        return type(error).__name__, False

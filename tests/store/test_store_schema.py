@@ -1,0 +1,165 @@
+"""The schema: made once, brought up to date by one process, never by an older Faregate."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from faregate.store.database import DatabaseStore
+from faregate.store.errors import LedgerError, LedgerUnavailableError, LedgerVersionError
+from faregate.store.migrate import MIGRATIONS, VERSION_TABLE, upgrade
+from faregate.store.places import store_at
+from faregate.store.tables import metadata
+from tests.store.ledgers import NOON, a_place, a_row
+
+pytestmark = pytest.mark.usefixtures("few_partitions")
+REVISIONS = [each.revision for each in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """A database of its own, with nothing in it."""
+    async with a_place(request.param, tmp_path) as found:
+        yield found
+
+
+async def run(store: DatabaseStore, statement: str) -> None:
+    """Run a statement behind the store's back."""
+    async with store._writing() as connection:
+        await connection.exec_driver_sql(statement)
+
+
+def differences(connection: Connection) -> list[object]:
+    """Where the database is not as the tables say."""
+    options = {
+        "version_table": VERSION_TABLE,
+        "include_object": lambda _object, name, *_: "_default" not in name and "_2" not in name,
+    }
+    context = MigrationContext.configure(connection, opts=options)
+    return list(compare_metadata(context, metadata))
+
+
+async def test_migrations_make_the_tables(url: str) -> None:
+    store = store_at(url, Path())
+    await store.open()
+    async with store._reading() as connection:
+        assert await connection.run_sync(differences) == []
+    await store.close()
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_every_earlier_schema_is_brought_up_to_date(url: str, revision: str) -> None:
+    store = store_at(url, Path())
+    backend = store._backend
+    engine = backend.make_engine()
+    async with backend.writing(engine) as connection:
+        await backend.prepare(connection)
+        await connection.run_sync(upgrade, "here", revision)
+    await engine.dispose()
+    for _ in range(2):
+        await store.open()
+        await store.append([a_row()])
+        await store.close()
+    await store.open()
+    (total,) = await store.spend(())
+    assert total.calls == 1
+    await store.close()
+
+
+async def test_a_newer_schema_is_left_alone(url: str) -> None:
+    store = store_at(url, Path())
+    await store.open()
+    await store.append([a_row()])
+    await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    await store.close()
+    older = store_at(url, Path())
+    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0001"):
+        await older.open()
+    with pytest.raises(LedgerError, match="not open"):
+        await older.append([a_row(2)])
+    # The version that wrote it finds everything there.
+    engine = older._backend.make_engine()
+    async with older._backend.writing(engine) as connection:
+        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+    await engine.dispose()
+    await store.open()
+    assert await store.row(a_row().call_id) is not None
+    await store.close()
+
+
+_PROCESS = """
+import asyncio, sys
+from pathlib import Path
+from faregate.store import postgres
+from faregate.store.places import store_at
+from tests.store.ledgers import a_row
+
+postgres.DAYS_AHEAD = 0
+
+async def main():
+    store = store_at(sys.argv[1], Path())
+    await store.open()
+    print(await store.append([a_row(n) for n in range(20)]))
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_processes_that_start_together_make_one_schema(url: str) -> None:
+    command = [sys.executable, "-c", _PROCESS, url]
+    running = [
+        await asyncio.create_subprocess_exec(
+            *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    printed = [await each.communicate() for each in running]
+    assert [each.returncode for each in running] == [0, 0, 0], [err for _, err in printed]
+    assert sorted(int(out) for out, _ in printed) == [0, 0, 20]
+
+
+async def test_stores_of_one_process_open_together(url: str) -> None:
+    stores = [store_at(url, Path()) for _ in range(4)]
+    await asyncio.gather(*(each.open() for each in stores))
+    news = await asyncio.gather(*(each.append([a_row(n) for n in range(9)]) for each in stores))
+    assert sorted(news) == [0, 0, 0, 9]
+    await asyncio.gather(*(each.close() for each in stores))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM audit", "UPDATE audit SET actor = 'nobody'"],
+    ids=["delete", "update"],
+)
+async def test_the_database_itself_keeps_the_audit_log(url: str, statement: str) -> None:
+    store = store_at(url, Path())
+    await store.open()
+    await store.put("key", "k", {}, actor="ada", at=NOON)
+    with pytest.raises(LedgerError):
+        await run(store, statement)
+    assert [each.actor for each in await store.changes()] == ["ada"]
+    await store.close()
+
+
+async def test_a_schema_that_is_half_there_is_no_ledger(tmp_path: Path) -> None:
+    store = store_at("", tmp_path)
+    engine = store._backend.make_engine()
+    async with store._backend.writing(engine) as connection:
+        await connection.exec_driver_sql("CREATE TABLE calls (x)")
+    await engine.dispose()
+    with pytest.raises((LedgerUnavailableError, LedgerError), match="ledger"):
+        await store.open()
+    engine = store._backend.make_engine()
+    with pytest.raises(DBAPIError, match="no such table"):
+        async with store._backend.writing(engine) as connection:
+            await connection.exec_driver_sql("SELECT * FROM series")
+    await engine.dispose()
