@@ -22,7 +22,8 @@ from faregate.core.attempts import Attempts, Members, RetryRules, Try
 from faregate.errors import APIError, ConfigError
 from faregate.gateway import failures
 from faregate.gateway.asgi import Exchange
-from faregate.gateway.passage import Asked, Desk, Passage
+from faregate.gateway.asked import Asked
+from faregate.gateway.passage import Desk, Passage
 from faregate.gateway.relay import estimate
 from faregate.gateway.snapshot import Snapshot
 from faregate.gateway.whole import send_whole

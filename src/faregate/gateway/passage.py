@@ -7,59 +7,22 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
-from msgspec import Raw, structs
+from msgspec import structs
 
 from faregate.config.settings import ModelDeployment
 from faregate.core import receipt as receipts
 from faregate.core.receipt_text import cost_fields
 from faregate.core.routing import Attempts
-from faregate.errors import APIError, BadRequestError
+from faregate.errors import APIError
 from faregate.gateway.asgi import Exchange, Header
+from faregate.gateway.asked import Asked
 from faregate.gateway.outlet import Outlet
 from faregate.gateway.snapshot import Snapshot
 from faregate.types import Attempt, Charge, ErrorFacts, Outcome, Receipt, Row, Usage
-from faregate.wire import openai_chat, splice
+from faregate.wire import openai_chat
 
 _LONGEST_ID = 128
 _PASSED_ON = "x-ratelimit-"
-
-
-class Asked:
-    """What a request asks for: its body opened at the top, and the few facts that steer it."""
-
-    __slots__ = (
-        "end_user",
-        "members",
-        "model",
-        "patience",
-        "receipt",
-        "stream",
-        "tokens",
-        "usage",
-    )
-
-    def __init__(self, members: dict[str, Raw], model: str, *, chat: bool) -> None:
-        """Raises :class:`BadRequestError` naming the field that is wrong."""
-        self.members = members
-        self.model = model or _text(members, "model")
-        self.stream = chat and _flag(members, "stream")
-        options = splice.value_of(members, "stream_options") if self.stream else None
-        if options is not None and not isinstance(options, dict):
-            raise _wrong("stream_options", "an object")
-        self.usage = bool(options and options.get("include_usage"))
-        self.receipt = bool(options and options.pop("include_receipt", False))
-        if self.stream:
-            # Asked for always: an interrupted stream may lose it, and without it nothing is exact.
-            members["stream_options"] = splice.raw({**(options or {}), "include_usage": True})
-        self.patience = 0.0
-        """Seconds it may take, retries and fallbacks included."""
-        self.tokens = 0
-        """About how many tokens it sends."""
-        self.end_user = ""
-        if "user" in members:
-            user = splice.value_of(members, "user")
-            self.end_user = user[:_LONGEST_ID] if isinstance(user, str) else ""
-        _check_list(members, "messages" if chat else "input", text=not chat)
 
 
 _CUT_OFF = ErrorFacts(status=499, code="cancelled", message="the client left")
@@ -360,46 +323,3 @@ def _header(text: str) -> bytes:
     if text.isascii() and text.isprintable() and len(text) <= 256:
         return text.encode()
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:256]).encode()
-
-
-def _wrong(name: str, expected: str) -> BadRequestError:
-    return BadRequestError(f"{name!r} must be {expected}", code="invalid_type", param=name)
-
-
-def _text(members: Mapping[str, Raw], name: str) -> str:
-    raw = members.get(name)
-    if raw is None:
-        raise BadRequestError(
-            f"{name!r} is missing: name one of the models of GET /v1/models",
-            code="missing_required_parameter",
-            param=name,
-        )
-    found = splice.value_of(members, name)
-    if not isinstance(found, str) or not found:
-        raise _wrong(name, "a non-empty text")
-    return found
-
-
-def _flag(members: Mapping[str, Raw], name: str) -> bool:
-    raw = members.get(name)
-    if raw is None:
-        return False
-    said = bytes(raw)
-    if said in (b"true", b"false", b"null"):
-        return said == b"true"
-    raise _wrong(name, "true or false")
-
-
-def _check_list(members: Mapping[str, Raw], name: str, *, text: bool) -> None:
-    """A list that is there and is not empty; its contents are the provider's business."""
-    raw = members.get(name)
-    if raw is None:
-        raise BadRequestError(f"{name!r} is missing", code="missing_required_parameter", param=name)
-    said = memoryview(raw)
-    first = bytes(said[:1])
-    if text and first == b'"' and len(said) > 2:
-        return
-    if first != b"[":
-        raise _wrong(name, "a non-empty text or list" if text else "a list")
-    if bytes(said[:64]).strip(b"[] \t\r\n") == b"" and len(said) <= 64:
-        raise BadRequestError(f"{name!r} is empty", code="empty_array", param=name)

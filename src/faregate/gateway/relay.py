@@ -14,9 +14,10 @@ from faregate.core.routing import Attempts, Stop
 from faregate.errors import APIError, ConfigError
 from faregate.gateway import failures
 from faregate.gateway.asgi import Exchange, error_fields
+from faregate.gateway.asked import Asked
 from faregate.gateway.counting import count
 from faregate.gateway.hangup import Watch
-from faregate.gateway.passage import Asked, Desk, Passage
+from faregate.gateway.passage import Desk, Passage
 from faregate.gateway.snapshot import Snapshot
 from faregate.gateway.streaming import send_stream
 from faregate.gateway.whole import send_whole
