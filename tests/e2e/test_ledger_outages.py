@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.kills import journals
 from tests.e2e import ledgers, lives, wire
 from tests.e2e.ledgers import Database
 from tests.e2e.lives import Life, entry
@@ -132,7 +133,7 @@ def test_a_database_that_is_away_from_the_start(
         database.come_back()
         with lives.started(tmp_path, text) as life:
             wire.soon(lambda: ledgers.stored(life), seconds=20)
-            wire.soon(lambda: len(ledgers.journals(ledgers.state(tmp_path))) == 1, seconds=20)
+            wire.soon(lambda: len(journals(ledgers.state(tmp_path))) == 1, seconds=20)
             entries = ledgers.adds_up(ledgers.rows(tmp_path, url), 5)
     ledgers.agrees(entries, emulator)
     assert {each.row.outcome for each in entries} == {"completed"}

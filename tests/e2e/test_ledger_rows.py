@@ -5,6 +5,7 @@ import re
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_two_workers(emulator: Emulator, tmp_path: Path, kind: str) -> None:
         pytest.skip("no PostgreSQL answers at FAREGATE_TEST_POSTGRES or 127.0.0.1:5432")
     loop = asyncio.new_event_loop()
     url = loop.run_until_complete(schema.__aenter__()) if kind == "postgres" else ""
-    general = {"database_url": url} if url else {}
+    general: dict[str, Any] = {"database_url": url} if url else {}
     try:
         with lives.started(tmp_path, config(emulator, **general), "--num_workers", "2") as life:
             seen = _from_both(life)
