@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 _END = b"0\r\n\r\n"
 _TICK = 0.005
-_PATIENCE = 60.0
+_PATIENCE = 150.0
 
 
 class Mix(NamedTuple):
@@ -90,7 +90,7 @@ class Load:
         if self.under_way:
             async with asyncio.timeout(_PATIENCE):
                 await self._calm.wait()
-        for client in self._idle:
+        for client in list(self._idle):
             client.leave()
 
     def _send(self) -> None:

@@ -1,0 +1,226 @@
+"""The ledger's store: rows a second into it, and how long its two commonest questions take.
+
+``python -m bench.store [--rows 30000] [--log 1000000] [--postgres URL]``. The log and the roll-ups
+that are asked are made with SQL, so that ten million rows take minutes and not an hour.
+"""
+
+import argparse
+import asyncio
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from faregate.store.database import DatabaseStore
+from faregate.store.places import store_at
+from faregate.store.protocol import Dimension, Filter
+from faregate.types import Attempt, Charge, Line, Receipt, Row, Unit, Usage
+
+BATCH = 500
+SERIES, DAYS = 1000, 90
+_SECOND = 1_000_000
+
+
+def a_row(number: int, at: float) -> Row:
+    """A routed call with three lines: what most rows are."""
+    call_id = f"call_{int(at * 1000):012x}{number:016x}"
+    quantities: tuple[tuple[Unit, int, int], ...] = (
+        ("input", 1200, 250_000),
+        ("output", 300, 2_000_000),
+    )
+    lines = [
+        Line(kind="model", unit=unit, priced_as=unit, quantity=count, per_token=price,
+             amount=count * price, price_id=f"azure:gpt-5-mini:global:standard:{unit}:2025-08-07")
+        for unit, count, price in quantities
+    ]  # fmt: skip
+    lines.append(
+        Line(kind="router_fee", unit="input", priced_as="input", quantity=1200, per_token=140_000,
+             amount=168_000_000, price_id="azure:model-router:global:standard:input:2025-11-18")
+    )  # fmt: skip
+    total = sum(line.amount for line in lines)
+    deployment = f"main-{number % 3}"
+    charge = Charge(
+        provider="azure_ai",
+        deployment=deployment,
+        route="model_router",
+        requested_model="azure_ai/model_router/main",
+        sent_model="model-router",
+        served_model=f"gpt-5-{number % 8}-2025-08-07",
+        scope="global",
+        tier="standard",
+        usage=Usage(input=1200, output=300),
+        lines=tuple(lines),
+        total=total,
+        status="priced",
+        at=at,
+    )
+    return Row(
+        call_id=call_id,
+        request_id=call_id,
+        started=at,
+        first_byte=at + 0.4,
+        ended=at + 1.2,
+        key=f"key-{number % 50}",
+        team=f"team-{number % 5}",
+        user=f"user-{number % 50}",
+        requested_model="main",
+        deployment=deployment,
+        provider="azure_ai",
+        attempts=(Attempt(deployment=deployment, provider="azure_ai", status=200, started=at),),
+        stream=True,
+        status=200,
+        outcome="completed",
+        receipt=Receipt(call_id=call_id, charges=(charge,), total=total, status="priced"),
+        upstream_seconds=1.1,
+        overhead_us=90,
+    )
+
+
+async def appending(store: DatabaseStore, count: int) -> None:
+    """Rows a second, with their roll-ups, in batches."""
+    now = time.time()
+    rows = [a_row(n, now - 3600 + n / 1000) for n in range(count)]
+    started, cpu = time.perf_counter(), time.process_time()
+    for at in range(0, count, BATCH):
+        await store.append(rows[at : at + BATCH])
+    wall, used = time.perf_counter() - started, time.process_time() - cpu
+    print(f"  append: {count / wall:,.0f} rows/s, {used / count * _SECOND:.0f} µs of our CPU a row")
+
+
+def size_of(directory: Path) -> int:
+    """Bytes of the files in a directory."""
+    return sum(each.stat().st_size for each in directory.iterdir())
+
+
+async def timed(name: str, question: Callable[[], Awaitable[Any]]) -> None:
+    """The median of five, and the first one."""
+    taken = []
+    for _ in range(5):
+        started = time.perf_counter()
+        await question()
+        taken.append((time.perf_counter() - started) * 1000)
+    print(f"  {name}: {statistics.median(taken):.1f} ms (first {taken[0]:.1f})")
+
+
+def fill_roll_ups(path: Path, calls: int) -> None:
+    """The roll-ups of ``calls`` calls: a thousand series on each of ninety days."""
+    each = calls // (SERIES * DAYS)
+    today = int(time.time() // 86_400)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM series")
+        db.executemany(
+            "INSERT INTO series VALUES (?, ?, ?, ?, ?, 'main', ?, ?, 'azure_ai', '', 0)",
+            [
+                (n, f"{n:032x}", f"key-{n // 20}", f"team-{n // 200}", f"user-{n // 20}",
+                 f"gpt-5-{n % 10}", f"main-{n % 2}")
+                for n in range(SERIES)
+            ],
+        )  # fmt: skip
+        columns = [row[1] for row in db.execute("PRAGMA table_info(rollup_day)")][2:]
+        numbers = {"calls": each, "priced": each, "input": each * 1200, "output": each * 300}
+        numbers |= {"spend_micro": each * 1218, "router_fee_micro": each * 168}
+        values = ", ".join(str(numbers.get(name, 0)) for name in columns)
+        db.execute("DELETE FROM rollup_day")
+        db.execute("DELETE FROM rollup_month")
+        db.execute(
+            "WITH RECURSIVE days(day) AS "
+            f"(SELECT {today - DAYS + 1} UNION ALL SELECT day + 1 FROM days WHERE day < {today}) "
+            f"INSERT INTO rollup_day SELECT day, id, {values} FROM days, series"
+        )
+        sums = ", ".join(f"sum({name})" for name in columns)
+        month = "CAST(strftime('%Y', day * 86400, 'unixepoch') AS INTEGER) * 12 - 23640 "
+        month += "+ CAST(strftime('%m', day * 86400, 'unixepoch') AS INTEGER) - 1"
+        db.execute(
+            f"INSERT INTO rollup_month SELECT {month}, series, {sums} FROM rollup_day GROUP BY 1, 2"
+        )
+
+
+def fill_log(path: Path, count: int) -> None:
+    """``count`` calls over ninety days, copied from those that are there."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("PRAGMA cache_size = -400000")
+        columns = [row[1] for row in db.execute("PRAGMA table_info(calls)")]
+        now = int(time.time() * _SECOND)
+        step = 90 * 86_400 * _SECOND // count
+        changed = {
+            "call_id": "printf('call_%012x%016x', at / 1000, n)",
+            "day": "at / 86400000000",
+            "started": "at",
+            "request_id": "printf('call_%012x%016x', at / 1000, n)",
+        }
+        chosen = ", ".join(changed.get(name, f"c.{name}") for name in columns)
+        db.execute("CREATE TEMP TABLE template AS SELECT * FROM calls LIMIT 1000")
+        db.execute("DELETE FROM calls")
+        for low in range(0, count, 100_000):
+            high = min(low + 100_000, count)
+            db.execute(
+                f"WITH RECURSIVE numbers(n, at) AS (SELECT {low}, {now - (count - low) * step} "
+                f"UNION ALL SELECT n + 1, at + {step} FROM numbers WHERE n + 1 < {high}) "
+                f"INSERT INTO calls ({', '.join(columns)}) SELECT {chosen} FROM numbers "
+                "JOIN template c ON c.rowid = n % 1000 + 1"
+            )
+
+
+async def asking(store: DatabaseStore, calls: int) -> None:
+    """The questions of a spend page and of a log."""
+    questions: tuple[tuple[Dimension, ...], ...] = (
+        (), ("served_model",), ("key", "served_model"), ("day",), ("day", "served_model"),
+    )  # fmt: skip
+    for by in questions:
+        await timed(f"spend by {','.join(by) or 'nothing'}", partial(store.spend, by))
+    one_key = Filter(key=("key-7",))
+    await timed("spend of one key by day", lambda: store.spend(("day",), only=one_key))
+    print(f"  the log of {calls:,} calls:")
+    for name, only in (
+        ("first page", Filter()),
+        ("of a key", Filter(key=("key-7",))),
+        ("of a key and a model", Filter(key=("key-7",), served_model=("gpt-5-3-2025-08-07",))),
+        ("unpriced (none)", Filter(status=("unpriced",))),
+        ("dearer than any", Filter(min_cost=10**15)),
+    ):
+        await timed(name, partial(store.rows, only))
+    page = await store.rows(Filter(until=time.time() - 45 * 86_400))
+    await timed("a page in the middle", lambda: store.rows(Filter(), cursor=page.cursor))
+    await timed("one row", lambda: store.row(page.entries[0].row.call_id))
+
+
+async def main() -> None:
+    """Run all of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=30_000)
+    parser.add_argument("--log", type=int, default=1_000_000)
+    parser.add_argument("--postgres", default="")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory)
+        store = store_at("", path)
+        print("SQLite")
+        await store.open()
+        await appending(store, given.rows)
+        size = await asyncio.to_thread(size_of, path)
+        print(f"  {size / given.rows:,.0f} bytes a row, indexes included")
+        await store.close()
+        database = path / "ledger.sqlite3"
+        await asyncio.to_thread(fill_log, database, given.log)
+        await asyncio.to_thread(fill_roll_ups, database, 10_000_000)
+        await store.open()
+        print("  the roll-ups of 10,000,000 calls:")
+        await asking(store, given.log)
+        await store.close()
+    if given.postgres:
+        print("PostgreSQL")
+        store = store_at(given.postgres, Path())
+        await store.open()
+        await appending(store, given.rows)
+        await timed("first page", lambda: store.rows(Filter()))
+        await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
