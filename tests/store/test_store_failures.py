@@ -21,6 +21,7 @@ from faregate.store.errors import LedgerError, LedgerUnavailableError
 from faregate.store.places import store_at
 from faregate.store.postgres import PostgresBackend, partition_name
 from faregate.store.protocol import Filter
+from faregate.store.reading import _statement
 from faregate.store.sqlite import SqliteBackend
 from tests.store.ledgers import (
     DAY,
@@ -301,3 +302,34 @@ def test_which_failures_pass(backend: Backend, error: str, passes: bool) -> None
     reason, found = backend.explain(made)
     assert found is passes
     assert passes == (reason == "said")
+
+
+@pytest.mark.parametrize(
+    ("only", "index"),
+    [
+        (Filter(), "calls_started"),
+        (Filter(key=("k",)), "calls_key_id"),
+        (Filter(status=("unpriced",)), "calls_status"),
+        (Filter(outcome=("failed",)), "calls_outcome"),
+        (Filter(error=("timeout",)), "calls_error"),
+        (Filter(session=("s",)), "calls_session"),
+        (Filter(end_user=("e",)), "calls_end_user"),
+        (Filter(request_id=("r",)), "calls_request_id"),
+        (Filter(call_id="call_01"), "sqlite_autoindex_calls_1"),
+        (Filter(tag="t"), "PRIMARY KEY (tag=?)"),
+    ],
+    ids=str,
+)
+async def test_questions_are_answered_from_an_index(
+    tmp_path: Path, only: Filter, index: str
+) -> None:
+    store = store_at("", tmp_path)
+    await store.open()
+    async with store._reading() as connection:
+        statement = _statement(only, None, 10).compile(
+            connection.sync_connection, compile_kwargs={"literal_binds": True}
+        )
+        found = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
+        plan = " ".join(str(tuple(row)) for row in found)
+    await store.close()
+    assert index in plan

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Select, and_, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faregate.store.calls import day_of, entry_of, receipt_of
@@ -138,9 +138,12 @@ def _conditions(only: Filter) -> Iterable[ColumnElement[bool]]:
 
 
 def _selective(name: str) -> ColumnElement[bool]:
-    """The condition of a partial index, word for word: that is how SQLite recognises it."""
+    """The condition of a partial index, word for word: that is how SQLite recognises it.
+
+    It has no type: a boolean one would be written as ``(…) = 1`` there, and not be recognised.
+    """
     qualified = _NAME.sub(r"calls.\1", SELECTIVE[name])
-    return literal_column(f"({qualified})", Boolean)
+    return literal_column(f"({qualified})")
 
 
 async def _adjustments(

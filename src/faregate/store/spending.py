@@ -122,17 +122,19 @@ def _statement(
     if condition is not None:
         where.append(table.c.series.in_(select(series.c.id).where(condition)))
     sums = [func.sum(table.c[name]).label(name) for name in MEASURE_COLUMNS]
-    names = [COLUMN_OF[name] for name in by if name != "day"]
-    if "day" in by:
-        # The day leads the table's order, so this groups as it reads.
-        grouped = [period, *([table.c.series] if names else [])]
-    else:
-        grouped = [table.c.series] if names else []
-    inner = select(*grouped, *sums).where(*where).group_by(*grouped)
+    names = [name for name in by if name != "day"]
     if not names:
-        return inner
-    first = inner.subquery("summed")
-    shown = [first.c[period.name] if name == "day" else series.c[COLUMN_OF[name]] for name in by]
+        return (
+            select(*([period] if by else []), *sums)
+            .where(*where)
+            .group_by(*([period] if by else []))
+        )
+    shown = [period if name == "day" else series.c[COLUMN_OF[name]] for name in by]
+    if "day" in by:
+        joined = table.join(series, series.c.id == table.c.series)
+        return select(*shown, *sums).select_from(joined).where(*where).group_by(*shown)
+    # Summed by number first: few lines are then left to be grouped by their names.
+    first = select(table.c.series, *sums).where(*where).group_by(table.c.series).subquery("summed")
     return (
         select(*shown, *(func.sum(first.c[name]) for name in MEASURE_COLUMNS))
         .select_from(first.join(series, series.c.id == first.c.series))
