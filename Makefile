@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench lock clean
+.PHONY: help install run test check format bench proof lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ format: $(STAMP) ## Format and fix what can be fixed by a tool
 
 bench: $(STAMP) ## Measure the SDK beside the openai package, and the gateway beside the least there can be
 	@$(BIN)/python -m bench
+
+proof: $(STAMP) ## Kill the gateway twenty times under load, then compare its ledger with what was served
+	@$(BIN)/python -m bench.proof --kills 20
 
 lock: ## Write the lock files anew (needs uv)
 	uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
