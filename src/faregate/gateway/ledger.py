@@ -68,19 +68,20 @@ class Ledger:
         """Store what can be stored in time; the journal keeps the rest for the next start."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.drain_seconds
-        if self._opening is not None:
-            # A process may be told to stop in its first second, with calls served already.
-            await self._store.wait(self._options.drain_seconds)
-            self._opening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._opening
-        # A database that was never reached will not be in time now.
-        patience = max(deadline - loop.time(), 0.1) if self.store_up else 0.0
-        left = await self._writer.close(patience)
-        if left:
-            _log.warning("ledger: %d rows stay in the journal for the next start", left)
-        self._journal.close()
-        await self._store.close()
+        try:
+            if self._opening is not None:
+                # A process may be told to stop in its first second, with calls served already.
+                await self._store.wait(self._options.drain_seconds)
+                self._opening.cancel()
+                await asyncio.wait({self._opening})
+            # A database that was never reached will not be in time now.
+            patience = max(deadline - loop.time(), 0.1) if self.store_up else 0.0
+            left = await self._writer.close(patience)
+            if left:
+                _log.warning("ledger: %d rows stay in the journal for the next start", left)
+        finally:
+            self._journal.close()
+            await self._store.close()
 
     @property
     def store_up(self) -> bool:
@@ -174,7 +175,7 @@ class Ledger:
             wait = min(wait * 2, _LONGEST_RETRY)
         try:
             await replay(self._root, Appender(self._store, Aside(self._root)))
-        except JournalError as error:
+        except (JournalError, OSError) as error:
             _log.error("ledger: %s", error)
 
 

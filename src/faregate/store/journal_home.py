@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,18 +23,20 @@ _LOCK = "lock"
 class Home:
     """A directory this process holds the lock of."""
 
-    __slots__ = ("_lock", "path")
+    __slots__ = ("_lock", "_turn", "path")
 
     def __init__(self, path: Path, lock: int) -> None:
         """Use :func:`new_home` or :func:`dead_homes`."""
         self.path = path
         self._lock = lock
+        self._turn = threading.Lock()
 
     def release(self) -> None:
-        """Let go of the directory and leave it as it is."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        """Let go of the directory and leave it as it is, from any thread; twice does nothing."""
+        with self._turn:
+            lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
 
     def remove(self) -> None:
         """Delete the directory with everything in it. Raises :class:`JournalError`."""
