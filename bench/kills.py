@@ -136,8 +136,10 @@ def prove(kills: int, *, database_url: str = "", least: int = 20, most: int = 20
                     process.wait()
                     load.end()
                     ids += load.ids
-            with gateway(config) as (_, port, started):
+            with gateway(config) as (process, port, started):
                 slowest = max(slowest, caught_up(port, started, data_dir))
+            if process.returncode:
+                raise RuntimeError(f"the gateway ended with {process.returncode}")
             found = read(database_url, data_dir)
             meter = json.loads(ask(emulator.port, "GET", "/_emulator/meter"))
             left = journals(data_dir)
