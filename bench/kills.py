@@ -172,6 +172,8 @@ def judge(
         wrong.append("the sums and the rows disagree on what was spent")
     if any(each.status != "unsettled" for each in entries if each.row.outcome == "lost"):
         wrong.append("a lost call is not unsettled")
+    if lost > kills * CLIENTS:
+        wrong.append(f"{lost} calls lost, more than there were clients")
     unsettled = total["calls"] - len(charges)
     if not 0 <= unsettled <= lost:
         wrong.append(f"{total['calls']} served, {len(charges)} charged, {lost} lost")
