@@ -121,6 +121,7 @@ def fill_roll_ups(path: Path, calls: int) -> None:
                 for n in range(SERIES)
             ],
         )  # fmt: skip
+        db.execute("INSERT OR IGNORE INTO units VALUES ('input'), ('output')")
         columns = [row[1] for row in db.execute("PRAGMA table_info(rollup_day)")][2:]
         numbers = {"calls": each, "priced": each, "input": each * 1200, "output": each * 300}
         numbers |= {"spend_micro": each * 1218, "router_fee_micro": each * 168}

@@ -143,7 +143,7 @@ async def own_schema() -> AsyncIterator[str]:
 async def emptied(name: str) -> None:
     """Forget what is in a schema whose tables are there."""
     # Deleting is quicker than truncating: there are few rows and many partitions.
-    tables = ["calls", "call_tags", "adjustments", "series", "entities", "audit"]
+    tables = ["calls", "call_tags", "adjustments", "series", "units", "entities", "audit"]
     tables += ["rollup_day", "rollup_month", "rollup_day_by_tag", "rollup_month_by_tag"]
     await on_server(
         f"SET search_path TO {name}; SET session_replication_role TO replica; "

@@ -47,7 +47,7 @@ class Backend(ABC):
     async def add_up(
         self, connection: AsyncConnection, table: Table, deltas: Sequence[Delta]
     ) -> None:
-        """Add deltas to the lines of a roll-up."""
+        """Add deltas, sorted by their places, to the lines of a roll-up."""
 
     @abstractmethod
     async def lock_changes(self, connection: AsyncConnection) -> None:

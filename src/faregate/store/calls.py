@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from faregate.store.protocol import Adjustment, Entry, RowStatus
-from faregate.store.rollup import DAY, Share, believable, shares, spend_of, status_of
+from faregate.store.rollup import DAY, Judged, Share, judged, shares
 from faregate.store.text import as_json, clean, integer, microseconds, name, seconds
 from faregate.types import Attempt, Receipt, Row
 
@@ -110,9 +110,12 @@ def record(row: Row) -> Record:
     call_id = checked(row.call_id)
     started = microseconds(row.started)
     day = day_of(call_id)
-    own, by_tag = shares(row)
+    judgement = judged(row)
+    own, by_tag = shares(row, judgement)
     tags = tuple(dict.fromkeys(name(tag) for tag in row.tags if tag))
-    sent, served, route, status, total, spend, prompt, completion, receipt = priced_values(row)
+    sent, served, route, status, total, spend, prompt, completion, receipt = priced_values(
+        row, judgement
+    )
     values = (
         call_id,
         day,
@@ -153,23 +156,22 @@ def record(row: Row) -> Record:
     return Record(call_id, day, started, started // (DAY * 1_000_000), values, tags, own, by_tag)
 
 
-def priced_values(row: Row) -> tuple[Any, ...]:
+def priced_values(row: Row, judgement: Judged | None = None) -> tuple[Any, ...]:
     """The columns of :data:`PRICED_COLUMNS`."""
+    status, counted, spend = judgement or judged(row)
     receipt = row.receipt
     if receipt is None:
-        lost = row.outcome == "lost"
-        return "", "", "", status_of(row), None if lost else 0, 0, 0, 0, None
+        return "", "", "", status, None if row.outcome == "lost" else 0, 0, 0, 0, None
     last = receipt.charges[-1] if receipt.charges else None
-    counted = believable(receipt)
     return (
         name(last.sent_model) if last else "",
         name(last.served_model) if last else "",
         last.route if last else "",
-        status_of(row),
-        receipt.total if counted else None,
-        spend_of(receipt),
-        sum(each.usage.prompt for each in receipt.charges) if counted else 0,
-        sum(each.usage.completion for each in receipt.charges) if counted else 0,
+        status,
+        counted.total if counted else None,
+        spend,
+        sum(each.usage.prompt for each in counted.charges) if counted else 0,
+        sum(each.usage.completion for each in counted.charges) if counted else 0,
         as_json(receipt),
     )
 

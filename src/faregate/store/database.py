@@ -1,9 +1,10 @@
 """The Store over a database: its verbs, each a transaction. The SQL is in the modules beside it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from hashlib import blake2b
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from sqlalchemy import delete, insert, select, update
@@ -32,7 +33,7 @@ from faregate.store.protocol import (
     Page,
     SpendLine,
 )
-from faregate.store.rollup import Amounts, Series, fold, minus, shares
+from faregate.store.rollup import COUNTS, TOKENS, Amounts, Series, fold, minus, shares
 from faregate.store.tables import (
     NAMES,
     adjustments,
@@ -43,12 +44,22 @@ from faregate.store.tables import (
     rollup_month,
     rollup_month_by_tag,
     series,
+    units,
 )
 from faregate.store.text import as_json, microseconds
 from faregate.types import JsonObject, Receipt, Row
 
+_ROLLUPS = ((rollup_day, rollup_month), (rollup_day_by_tag, rollup_month_by_tag))
 _MOST_SERIES = 200_000
+_TOKENS = slice(len(COUNTS), len(COUNTS) + len(TOKENS))
 _SERIES_COLUMNS = (*NAMES, "tagged")
+
+
+class Known(NamedTuple):
+    """What a process need not ask again: nothing of it is ever deleted."""
+
+    series: dict[Series, int]
+    units: set[str]
 
 
 class DatabaseStore:
@@ -57,7 +68,7 @@ class DatabaseStore:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._engine: AsyncEngine | None = None
-        self._series: dict[Series, int] = {}
+        self._known = Known({}, set())
 
     def __repr__(self) -> str:
         return f"DatabaseStore({self._backend.place})"
@@ -112,7 +123,7 @@ class DatabaseStore:
             return 0
         with naming(self._backend):
             await self._backend.before_append(self._connected(), {each.day for each in records})
-        learnt: dict[Series, int] = {}
+        learnt = Known({}, set())
         async with self._writing() as connection:
             fresh_ids = await self._backend.insert_calls(connection, records)
             fresh = [each for each in records if each.call_id in fresh_ids]
@@ -133,33 +144,35 @@ class DatabaseStore:
         connection: AsyncConnection,
         own: Sequence[tuple[tuple[int, Series], Amounts]],
         tagged: Sequence[tuple[tuple[int, Series], Amounts]],
-        learnt: dict[Series, int],
+        learnt: Known,
     ) -> None:
-        """Let all four roll-ups follow."""
-        both = (
-            (own, rollup_day, rollup_month),
-            (tagged, rollup_day_by_tag, rollup_month_by_tag),
-        )
-        for found, by_day, by_month in both:
-            days = fold(found)
-            if not days:
-                continue
-            months = fold(((month_number(day), s), amounts) for (day, s), amounts in days.items())
-            for table, periods in ((by_day, days), (by_month, months)):
-                deltas: list[Delta] = [
-                    (period, await self._id_of(connection, s, learnt), *spending.numbers_of(a))
-                    for (period, s), a in sorted(periods.items())
-                ]
-                await self._backend.add_up(connection, table, deltas)
+        """Let all four roll-ups follow.
 
-    async def _id_of(
-        self, connection: AsyncConnection, wanted: Series, learnt: dict[Series, int]
-    ) -> int:
+        Everything is written in one order, by whichever process, so that none waits for another
+        that waits for it.
+        """
+        by_day = (fold(own), fold(tagged))
+        await self._note_units(connection, by_day[0].values(), learnt)
+        numbers = {
+            each: await self._id_of(connection, each, learnt)
+            for each in sorted({each for days in by_day for _day, each in days})
+        }
+        for days, (day_table, month_table) in zip(by_day, _ROLLUPS, strict=True):
+            months = fold(((month_number(day), s), amounts) for (day, s), amounts in days.items())
+            for table, periods in ((day_table, days), (month_table, months)):
+                deltas: list[Delta] = sorted(
+                    (period, numbers[s], *spending.numbers_of(amounts))
+                    for (period, s), amounts in periods.items()
+                )
+                if deltas:
+                    await self._backend.add_up(connection, table, deltas)
+
+    async def _id_of(self, connection: AsyncConnection, wanted: Series, learnt: Known) -> int:
         """The number of a series, made where there is none.
 
         Learnt numbers are kept only once the transaction that may have made them is committed.
         """
-        known = self._series.get(wanted) or learnt.get(wanted)
+        known = self._known.series.get(wanted) or learnt.series.get(wanted)
         if known is not None:
             return known
         digest = blake2b(as_json(wanted).encode(), digest_size=16).hexdigest()
@@ -167,18 +180,30 @@ class DatabaseStore:
         statement = documents.insert_or_ignore(connection, series).values(digest=digest, **names)
         await connection.execute(statement)
         found = await connection.execute(select(series.c.id).where(series.c.digest == digest))
-        number = learnt[wanted] = int(found.scalar_one())
+        number = learnt.series[wanted] = int(found.scalar_one())
         return number
 
-    def _learn(self, learnt: dict[Series, int]) -> None:
-        if len(self._series) + len(learnt) > _MOST_SERIES:
-            self._series.clear()
-        self._series.update(learnt)
+    async def _note_units(
+        self, connection: AsyncConnection, found: Iterable[Amounts], learnt: Known
+    ) -> None:
+        """See that the units that occur are known to occur."""
+        used = {TOKENS[at] for amounts in found for at, n in enumerate(amounts[_TOKENS]) if n}
+        new = used - self._known.units - learnt.units
+        if new:
+            statement = documents.insert_or_ignore(connection, units)
+            await connection.execute(statement, [{"unit": unit} for unit in sorted(new)])
+            learnt.units.update(new)
+
+    def _learn(self, learnt: Known) -> None:
+        if len(self._known.series) + len(learnt.series) > _MOST_SERIES:
+            self._known.series.clear()
+        self._known.series.update(learnt.series)
+        self._known.units.update(learnt.units)
 
     async def adjust(self, call_id: str, receipt: Receipt, *, reason: str, at: float) -> bool:
         """Replace the receipt of a call, keep the one before, and let the roll-ups follow."""
         place = (calls.c.call_id == call_id, calls.c.day == day_of(call_id))
-        learnt: dict[Series, int] = {}
+        learnt = Known({}, set())
         async with self._writing() as connection:
             statement = select(calls).where(*place).with_for_update()
             found = (await connection.execute(statement)).mappings().first()

@@ -148,8 +148,8 @@ class PostgresBackend(Backend):
     async def add_up(
         self, connection: AsyncConnection, table: Table, deltas: Sequence[Delta]
     ) -> None:
-        """Add deltas; in one order everywhere, so that two processes never wait for each other."""
-        columns = tuple(list(each) for each in zip(*sorted(deltas), strict=True))
+        """Add deltas to the lines of a roll-up; one statement, a parameter a column."""
+        columns = tuple(list(each) for each in zip(*deltas, strict=True))
         period = table.columns.keys()[0]
         source = _unnest(table, (period, "series", *MEASURE_COLUMNS))
         await connection.exec_driver_sql(upsert(table, source), columns)

@@ -51,11 +51,25 @@ Amounts = list[int]
 Share = tuple[Series, Amounts]
 
 
-def spend_of(receipt: Receipt | None) -> int:
+class Judged(NamedTuple):
+    """What the ledger makes of a row's receipt."""
+
+    status: str
+    """A :data:`~faregate.store.protocol.RowStatus`."""
+    receipt: Receipt | None
+    """The receipt, if it counts."""
+    spend: int
     """Pico-dollars that are known to be spent: of each charge its total, or its known lines."""
-    if receipt is None or not believable(receipt):
-        return 0
-    return sum(_known(charge) for charge in receipt.charges)
+
+
+def judged(row: Row) -> Judged:
+    """The pricing status of a row, and what of its receipt counts."""
+    receipt = row.receipt
+    if receipt is None:
+        return Judged("unsettled" if row.outcome == "lost" else "unbilled", None, 0)
+    if not believable(receipt):
+        return Judged("inconsistent", None, 0)
+    return Judged(receipt.status, receipt, sum(map(_known, receipt.charges)))
 
 
 def believable(receipt: Receipt) -> bool:
@@ -74,18 +88,17 @@ def believable(receipt: Receipt) -> bool:
     return -_MOST_SPEND <= spend <= _MOST_SPEND
 
 
-def shares(row: Row) -> tuple[list[Share], list[Share]]:
+def shares(row: Row, judgement: Judged | None = None) -> tuple[list[Share], list[Share]]:
     """What a row adds to the roll-up, and what to the roll-up by tag."""
-    tags = sorted({name(tag) for tag in row.tags} - {""})
+    state, receipt, _spend = judgement or judged(row)
+    tags = sorted({name(tag) for tag in row.tags} - {""}) if row.tags else []
     names = name(row.key), name(row.team), name(row.user), name(row.requested_model)
     own: dict[Series, Amounts] = {}
-    receipt = row.receipt if row.receipt is not None and believable(row.receipt) else None
     answered = _answered(row)
     main = Series(*names, *answered, tagged=bool(tags))
     counts = own[main] = list(_EMPTY)
     counts[0] = 1
-    counts[1] = row.outcome in _FAILED
-    state = status_of(row)
+    counts[1] = int(row.outcome in _FAILED)
     if state in _AT:
         counts[_AT[state]] = 1
     if receipt is not None:
@@ -99,13 +112,6 @@ def shares(row: Row) -> tuple[list[Share], list[Share]]:
     found = list(own.items())
     by_tag = [(series._replace(tag=tag), amounts) for tag in tags for series, amounts in found]
     return found, by_tag
-
-
-def status_of(row: Row) -> str:
-    """The pricing status of a row."""
-    if row.receipt is None:
-        return "unsettled" if row.outcome == "lost" else "unbilled"
-    return row.receipt.status if believable(row.receipt) else "inconsistent"
 
 
 def fold(parts: Iterable[tuple[tuple[int, Series], Amounts]]) -> dict[tuple[int, Series], Amounts]:

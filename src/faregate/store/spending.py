@@ -17,6 +17,7 @@ from faregate.store.tables import (
     rollup_month,
     rollup_month_by_tag,
     series,
+    units,
 )
 from faregate.store.text import clean
 
@@ -39,6 +40,7 @@ _TABLES = {
     (False, True): rollup_day_by_tag,
     (True, True): rollup_month_by_tag,
 }
+_UNITS = frozenset(TOKENS)
 _ANSWERABLE = frozenset(COLUMN_OF)
 
 
@@ -51,15 +53,17 @@ async def spend(
 ) -> list[SpendLine]:
     """Spend by dimensions, the dearest group first."""
     check(by, only)
+    occurred = {row[0] for row in await connection.execute(select(units.c.unit))}
+    measures = [name for name in MEASURE_COLUMNS if name not in _UNITS or name in occurred]
     daily = "day" in by
     wanted = [_range_of_days(since, until)] if daily else parts(since, until)
     groups: dict[tuple[str, ...], Amounts] = {}
     for by_tag, condition in _sources(by, only):
         for part in wanted:
             table = _TABLES[(part.monthly, by_tag)]
-            statement = _statement(table, by, part, condition)
+            statement = _statement(table, by, part, condition, measures)
             for found in await connection.execute(statement):
-                _add_line(groups, by, tuple(found), part.sign)
+                _add_line(groups, by, tuple(found), part.sign, measures)
     return lines(groups, by)
 
 
@@ -111,7 +115,11 @@ def _sources(
 
 
 def _statement(
-    table: Table, by: Sequence[Dimension], part: Part, condition: ColumnElement[bool] | None
+    table: Table,
+    by: Sequence[Dimension],
+    part: Part,
+    condition: ColumnElement[bool] | None,
+    measures: Sequence[str],
 ) -> Select[Any]:
     period = next(iter(table.c))
     where = []
@@ -121,7 +129,7 @@ def _statement(
         where.append(period < part.until)
     if condition is not None:
         where.append(table.c.series.in_(select(series.c.id).where(condition)))
-    sums = [func.sum(table.c[name]).label(name) for name in MEASURE_COLUMNS]
+    sums = [func.sum(table.c[name]).label(name) for name in measures]
     names = [name for name in by if name != "day"]
     if not names:
         return (
@@ -136,7 +144,7 @@ def _statement(
     # Summed by number first: few lines are then left to be grouped by their names.
     first = select(table.c.series, *sums).where(*where).group_by(table.c.series).subquery("summed")
     return (
-        select(*shown, *(func.sum(first.c[name]) for name in MEASURE_COLUMNS))
+        select(*shown, *(func.sum(first.c[name]) for name in measures))
         .select_from(first.join(series, series.c.id == first.c.series))
         .group_by(*shown)
     )
@@ -147,6 +155,7 @@ def _add_line(
     by: Sequence[Dimension],
     found: tuple[Any, ...],
     sign: int,
+    measures: Sequence[str],
 ) -> None:
     size = len(by)
     if found[size] is None:  # a sum over no line at all
@@ -155,7 +164,8 @@ def _add_line(
         day_text(value) if name == "day" else value
         for name, value in zip(by, found[:size], strict=True)
     )
-    amounts = amounts_of([sign * int(value) for value in found[size:]])
+    numbers = dict(zip(measures, found[size:], strict=True))
+    amounts = amounts_of([sign * int(numbers.get(name, 0)) for name in MEASURE_COLUMNS])
     kept = groups.get(group)
     if kept is None:
         groups[group] = amounts

@@ -160,6 +160,10 @@ rollup_month = _rollup("rollup_month", "month")
 rollup_day_by_tag = _rollup("rollup_day_by_tag", "day")
 rollup_month_by_tag = _rollup("rollup_month_by_tag", "month")
 
+units = Table("units", metadata, Column("unit", String(32), primary_key=True))
+"""The units that ever occurred. Most ledgers see four of twelve, and what never occurred need not
+be summed."""
+
 entities = Table(
     "entities",
     metadata,

@@ -128,6 +128,7 @@ def _rollups() -> None:
         *map(_text, (*names, "deployment", "provider", "tag")),
         sa.Column("tagged", sa.Boolean, nullable=False),
     )
+    op.create_table("units", sa.Column("unit", sa.String(32), primary_key=True))
     for period in ("day", "month"):
         for table in (f"rollup_{period}", f"rollup_{period}_by_tag"):
             op.create_table(
