@@ -27,6 +27,7 @@ from tests.store.ledgers import (
     DAY,
     NOON,
     SERVER,
+    a_place,
     a_row,
     call_id,
     everything,
@@ -333,3 +334,62 @@ async def test_questions_are_answered_from_an_index(
         plan = " ".join(str(tuple(row)) for row in found)
     await store.close()
     assert index in plan
+
+
+class PausedFile(SqliteBackend):
+    """Stops between the rows and their roll-ups, until told to go on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def add_up(
+        self, connection: AsyncConnection, table: Table, deltas: Sequence[Delta]
+    ) -> None:
+        self.reached.set()
+        await self.go_on.wait()
+        await super().add_up(connection, table, deltas)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_an_append_that_is_given_up_writes_nothing_and_holds_nothing(
+    kind: str, tmp_path: Path
+) -> None:
+    async with a_place(kind, tmp_path) as url:
+        place = parse_address(url)
+        backend = Paused(place) if isinstance(place, PostgresAddress) else PausedFile(place)
+        store = DatabaseStore(backend)
+        await store.open()
+        rows = [a_row(n) for n in range(5)]
+        running = asyncio.create_task(store.append(rows))
+        await backend.reached.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        backend.go_on.set()
+        assert await everything(store) == []
+        assert await store.append(rows) == 5
+        (total,) = await store.spend(())
+        assert total.calls == 5
+        await store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_appends_cancelled_at_any_moment_leave_the_store_whole(
+    kind: str, tmp_path: Path
+) -> None:
+    async with a_place(kind, tmp_path) as url:
+        store = store_at(url, tmp_path)
+        await store.open()
+        for turn in range(25):
+            task = asyncio.create_task(store.append([a_row(turn, tags=("t",))]))
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await store.append([a_row(turn, tags=("t",)) for turn in range(25)])
+        (total,) = await store.spend(())
+        (tagged,) = await store.spend(("tag",))
+        assert (total.calls, tagged.calls) == (25, 25)
+        assert len(await everything(store)) == 25
+        await store.close()
