@@ -225,7 +225,9 @@ def _make(options: LedgerOptions) -> Store:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # each plugin of it says hello
     from faregate.store.places import store_at
 
-    return store_at(options.database_url, options.data_dir)
+    # A journal that survives a power cut may only let go of what the database cannot lose either.
+    durable = options.journal.fsync == "group"
+    return store_at(options.database_url, options.data_dir, durable=durable)
 
 
 def _refused(reason: str) -> ServiceUnavailableError:
