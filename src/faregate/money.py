@@ -6,7 +6,7 @@ money is :mod:`faregate.core.receipt`.
 """
 
 import re
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 Usd = int
@@ -83,9 +83,3 @@ def format_price(per_token: Usd, *, places: int = 0) -> str:
 def to_float(amount: Usd) -> float:
     """The nearest float in USD, for conventions that demand a JSON number (never for sums)."""
     return amount / PICO
-
-
-def from_float(amount: float) -> Usd:
-    """Pico-dollars nearest to a float in USD, through its shortest decimal text."""
-    scaled = Decimal(repr(float(amount))) * PICO
-    return int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN))
