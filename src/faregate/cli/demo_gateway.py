@@ -122,9 +122,9 @@ def _show_receipt(found: dict[str, Any]) -> None:
     lines = charge["lines"]
     width = max(len(line["label"]) for line in lines)
     for line in lines:
+        price = format_usd(parse_usd(line["usd_per_million"]), places=2)
         click.echo(
-            f"  {line['label']:<{width}}  {line['quantity']:>6,} × ${line['usd_per_million']}/M"
-            f"  ${line['amount']}"
+            f"  {line['label']:<{width}}  {line['quantity']:>6,} × ${price}/M  ${line['amount']}"
         )
     summed = format_usd(sum(parse_usd(line["amount"]) for line in lines))
     click.echo(f"  {'total':<{width}}  ${found['total']} (the lines add up to ${summed})")
