@@ -33,6 +33,11 @@ EVERY_MODEL = ("*", "all-proxy-models", "all-team-models")
 """Names that allow every model (that the team allows); those with words are LiteLLM's."""
 
 
+Role: TypeAlias = Literal["", "viewer", "admin"]
+"""What a key may do beside calling models: nothing, read everything, or change everything. Every
+key may read its own calls."""
+
+
 class Key(Struct, frozen=True, kw_only=True):
     """A client's key as it is kept: everything but the key. Times are Unix seconds."""
 
@@ -42,6 +47,7 @@ class Key(Struct, frozen=True, kw_only=True):
     shown: str
     """How it is shown: ``sk-fg-…1a2b``."""
     name: str = ""
+    role: Role = ""
     team: str = ""
     user: str = ""
     """Who owns it."""
