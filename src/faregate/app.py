@@ -10,11 +10,14 @@ from faregate import __version__
 from faregate.errors import APIError, NotFoundError, RateLimitError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
+from faregate.gateway.gate import Gate
 from faregate.gateway.health_checks import Checked
 from faregate.gateway.ledger import Ledger
 from faregate.gateway.metrics import CONTENT_TYPE, COOLING, HALF_OPEN, HEALTHY, Metrics
+from faregate.gateway.outlet import Outlet
 from faregate.gateway.passage import Passage
-from faregate.gateway.records import Records
+from faregate.gateway.refusals import TOLD
+from faregate.gateway.records import Gathered, Records, Sink
 from faregate.gateway.relay import client_key, relay
 from faregate.gateway.snapshot import Snapshot
 from faregate.types import Row
@@ -23,9 +26,6 @@ log = logging.getLogger("faregate")
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Sink: TypeAlias = Callable[[Row], None]
-"""Takes a finished call; must neither block nor raise."""
-
 CHAT = "chat/completions"
 EMBEDDINGS = "embeddings"
 
@@ -79,8 +79,10 @@ class App:
         """What active health checks found, by deployment."""
         self.in_flight = 0
         self._ledger = ledger
+        self.gate: Gate | None = None
+        """Budgets and limits; None where nothing can have any."""
         metrics.watch_states(self._states)
-        self._sinks: tuple[Sink, ...] = (self.records.add, metrics.record, *sinks)
+        self.finished = Gathered((self.records.add, metrics.record, *sinks))
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
@@ -93,7 +95,12 @@ class App:
         if self.snapshot.settings.general.cors_origins:
             self._allow_origin(exchange)
         try:
-            await self._route(exchange)
+            # Not one coroutine more than needed: each is resumed with every wait below it.
+            operation = OPERATIONS.get(exchange.path)
+            if operation is not None and exchange.method == "POST":
+                await relay(exchange, self.snapshot, operation, self)
+            else:
+                await self._route(exchange)
         except APIError as error:
             self.metrics.refused(error.status_code, error.code)
             await _refuse(exchange, error)
@@ -104,8 +111,9 @@ class App:
             if not exchange.started:
                 await _refuse(exchange, _our_fault(error))
 
-    def admit(self, passage: Passage) -> None:
-        """Let a call in. Raises :class:`RateLimitError` when the process serves enough, and
+    def admit(self, passage: Passage) -> Awaitable[None] | None:
+        """Let a call in, once what it may take is held. Raises (or the result does)
+        :class:`RateLimitError` when the process serves enough, :class:`BudgetExceededError`, and
         :class:`ServiceUnavailableError` when the call could not be recorded."""
         most = self.snapshot.settings.general.global_max_parallel_requests
         if most is not None and self.in_flight >= most:
@@ -114,36 +122,56 @@ class App:
                 code="too_many_requests",
                 retry_after=1.0,
             )
+        if self.gate is not None:
+            holding = self.gate.admit(passage)
+            if holding is not None:
+                return self._admit(passage, holding)
+        self._let_in(passage)
+        return None
+
+    async def _admit(self, passage: Passage, holding: Awaitable[None]) -> None:
+        await holding
+        self._let_in(passage)
+
+    def _let_in(self, passage: Passage) -> None:
         if self._ledger is not None:
-            self._ledger.admit(passage)
+            try:
+                self._ledger.admit(passage)
+            except APIError:
+                if self.gate is not None:
+                    self.gate.settle(passage)
+                raise
         self.in_flight += 1
         self.metrics.admitted()
 
-    def record(self, row: Row) -> Awaitable[None] | None:
-        """Keep a finished call: in the ledger, and with everything that counts or shows calls."""
+    def enter(self, passage: Passage, outlet: Outlet) -> Awaitable[None] | None:
+        """Hold what an attempt may take beyond what is held. Raises the refusal."""
+        return None if self.gate is None else self.gate.enter(passage, outlet)
+
+    def record(self, passage: Passage, row: Row) -> Awaitable[None] | None:
+        """Settle a finished call and keep it: in the ledger, and with all that shows calls."""
+        if self.gate is not None:
+            self.gate.settle(passage)
         durable = None if self._ledger is None else self._ledger.settle(row)
         self.in_flight -= 1
         self.metrics.finished()
-        for sink in self._sinks:
-            sink(row)
+        self.finished.add(row)
         return durable
 
     async def _route(self, exchange: Exchange) -> None:
         path = exchange.path
-        operation = OPERATIONS.get(path) or OPERATIONS.get(path.rstrip("/"))
+        operation = OPERATIONS.get(path.rstrip("/"))
         if operation is not None and exchange.method == "POST":
-            await self._call(exchange, operation, "")
+            await relay(exchange, self.snapshot, operation, self)
         elif exchange.method in ("GET", "HEAD"):
             await self._read(exchange)
         elif exchange.method == "OPTIONS":
             await self._options(exchange)
         elif exchange.method == "POST" and path.startswith(DEPLOYMENTS):
-            await self._call(exchange, *_named_in_path(path))
+            operation, model = _named_in_path(path)
+            await relay(exchange, self.snapshot, operation, self, model)
         else:
             raise _no_route(exchange)
-
-    async def _call(self, exchange: Exchange, operation: str, model: str) -> None:
-        await relay(exchange, self.snapshot, operation, self, model)
 
     async def _read(self, exchange: Exchange) -> None:
         path, snapshot = exchange.path.rstrip("/"), self.snapshot
@@ -168,11 +196,13 @@ class App:
     async def _metrics(self, exchange: Exchange) -> None:
         if self.snapshot.settings.general.metrics.require_auth:
             self.snapshot.identify(client_key(exchange))
+        self.finished.hand_over()
         body = self.metrics.render()
         await exchange.reply(200, [(b"content-type", CONTENT_TYPE.encode())], body)
 
     async def _find(self, call_id: str) -> Row | None:
         """A finished call: of the last ones here, else from the ledger."""
+        self.finished.hand_over()
         row = self.records.get(call_id)
         if row is None and self._ledger is not None:
             entry = await self._ledger.find(call_id)
@@ -259,6 +289,11 @@ async def _refuse(exchange: Exchange, error: APIError) -> None:
         headers.append((b"www-authenticate", b"Bearer"))
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(int(error.retry_after), 1)))
+    headers += [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name, value in error.headers.items()
+        if name.startswith(TOLD)
+    ]
     await exchange.reply_json(error.status_code, error_fields(error), headers)
 
 

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from faregate.app import App, Receive, Send, Sink
+from faregate.app import App, Receive, Send
 from faregate.config import Settings
 from faregate.core.pricebook import PriceBook
 from faregate.errors import FaregateError
@@ -17,6 +17,7 @@ from faregate.gateway.health_checks import HealthChecks
 from faregate.gateway.ledger import Ledger, LedgerOptions
 from faregate.gateway.logs import Logs, configure
 from faregate.gateway.metrics import Metrics
+from faregate.gateway.records import Sink
 from faregate.gateway.snapshot import Snapshot
 
 log = logging.getLogger("faregate")
@@ -60,12 +61,13 @@ class Service:
         self._ledger: Ledger | None = None
         self._flush: Callable[[], None] | None = None
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    def __call__(
+        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    ) -> Awaitable[None]:
         """Serve one request, or the process's life (ASGI)."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            await self._app(scope, receive, send)
+            return self._live(receive, send)
+        return self._app(scope, receive, send)
 
     def reload(self) -> None:
         """Read the configuration again. A bad one is refused whole and the running one stays."""
@@ -155,6 +157,7 @@ class Service:
     async def _stop(self) -> None:
         self._app.ready = False
         await self._checks.stop()
+        self._app.finished.hand_over()
         if self._ledger is not None:
             await self._ledger.stop()
         if self._watch is not None:

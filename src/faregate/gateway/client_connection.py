@@ -1,5 +1,6 @@
 """What an application may know about the client behind a request, beyond ASGI."""
 
+import asyncio
 from collections.abc import Callable
 
 
@@ -13,11 +14,13 @@ class ClientConnection:
     ``gone`` does; set it before the first await that should be interruptible, and look at both
     flags then, for they may be true already. It must not raise.
     ``body_limit_hit``: the body was refused for its size; the client has its 413 already.
+    ``task``: what runs the application for this request; None where the server does not say.
     """
 
-    __slots__ = ("body_limit_hit", "gone", "half_closed", "on_gone")
+    __slots__ = ("body_limit_hit", "gone", "half_closed", "on_gone", "task")
 
     def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
         self.gone = False
         self.half_closed = False
         self.on_gone: Callable[[], None] | None = None

@@ -65,7 +65,6 @@ class Cycle(ClientConnection):
         "protocol",
         "scope",
         "started",
-        "task",
         "upgrading",
     )
 
@@ -75,7 +74,6 @@ class Cycle(ClientConnection):
     def __init__(self, scope: Scope) -> None:
         super().__init__()
         self.scope = scope
-        self.task: asyncio.Task[None] | None = None
         self.old = False
         """HTTP/1.0."""
         self.is_head = False

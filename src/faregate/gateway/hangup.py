@@ -19,7 +19,7 @@ class Watch:
 
     def __init__(self, passage: Passage) -> None:
         self._passage = passage
-        self._task = asyncio.current_task()
+        self._task = passage.exchange.client.task or asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
         self.ended_it = False
         """Whether the task was cancelled from here, and not by the server."""

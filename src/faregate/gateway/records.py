@@ -1,11 +1,55 @@
-"""The last calls, in memory: what stands behind ``GET /v1/receipts/{call_id}``."""
+"""Finished calls after their answer: gathered for what counts them, and the last ones kept."""
 
+import asyncio
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
+from typing import TypeAlias
 
 from faregate.types import Row
 
 KEPT = 10_000
+"""The last calls, in memory: what stands behind ``GET /v1/receipts/{call_id}``."""
+
+GATHERED_SECONDS = 0.02
+_MOST_GATHERED = 256
+
+Sink: TypeAlias = Callable[[Row], None]
+"""Takes a finished call; must neither block nor raise."""
+
+
+class Gathered:
+    """Rows on their way to the sinks, handed over a few at a time.
+
+    Counting fifty calls in a row costs a third of counting each within its request, where nothing
+    of the code is in the processor's caches. Whoever shows what the sinks know calls
+    :meth:`hand_over` first, so that nobody sees less than what is finished.
+    """
+
+    def __init__(self, sinks: tuple[Sink, ...]) -> None:
+        self._sinks = sinks
+        self._rows: list[Row] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, row: Row) -> None:
+        """Take a row; the sinks have it within :data:`GATHERED_SECONDS`."""
+        rows = self._rows
+        rows.append(row)
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(GATHERED_SECONDS, self.hand_over)
+        elif len(rows) >= _MOST_GATHERED:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Give the sinks what there is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        rows, self._rows = self._rows, []
+        for sink in self._sinks:
+            for row in rows:
+                sink(row)
 
 
 class Records:
