@@ -294,3 +294,78 @@ async def test_settling_waits_for_nothing(setting: Setting) -> None:
     assert setting.ledger.appends == []
     assert await setting.writer.drain(60) == 0
     assert len(setting.ledger.rows) == 5_000
+
+
+async def test_a_flush_returns_when_what_was_settled_is_stored(tmp_path: Path) -> None:
+    """It does not linger, and does not wait for what comes after it."""
+    setting = Setting(tmp_path)
+    setting.writer = Writer(
+        setting.journal, setting.ledger, WriterOptions(batch_rows=8, linger=3_600.0, append=QUICK)
+    )
+    assert await setting.writer.flush(0.0), "there is nothing to wait for"
+    setting.calls(0, 3)
+    assert not await setting.writer.flush(20), "nobody moves rows before the start"
+    setting.writer.start()
+    first = asyncio.create_task(setting.writer.flush(20))
+    await asyncio.sleep(0)
+    setting.ledger.up = False
+    second = asyncio.create_task(setting.writer.flush(20))
+    await setting.ledger.until(lambda each: each.failures > 0)
+    setting.calls(3, 5)
+    setting.ledger.up = True
+    assert await first
+    assert await second
+    assert list(setting.ledger.rows)[:3] == names(0, 3)
+    assert await setting.writer.flush(20)
+    assert list(setting.ledger.rows) == names(0, 5)
+    await setting.writer.close(20)
+    setting.journal.close()
+
+
+async def test_a_flush_gives_up_in_time_and_says_so(setting: Setting) -> None:
+    setting.ledger.up = False
+    setting.calls(0, 3)
+    assert not await setting.writer.flush(0.01)
+    setting.ledger.up = True
+    assert await setting.writer.flush(20)
+    assert list(setting.ledger.rows) == names(0, 3)
+
+
+async def test_a_flush_waits_for_rows_beyond_memory(setting: Setting) -> None:
+    setting.ledger.up = False
+    setting.calls(0, 200)
+    waiting = [asyncio.create_task(setting.writer.flush(20)) for _ in range(3)]
+    await setting.ledger.until(lambda each: each.failures > 3)
+    setting.ledger.up = True
+    assert await asyncio.gather(*waiting) == [True] * 3
+    assert list(setting.ledger.rows) == names(0, 200)
+
+
+async def test_a_flush_waits_for_a_row_the_disk_refused(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.ledger.up = False
+    setting.journal.admit(admission("x"))
+
+    def failing(fd: int, content: bytes, at: int) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pwrite", failing)
+        assert setting.writer.settle(settled("x")) == 0
+        assert not await setting.writer.flush(0.01)
+        setting.ledger.up = True
+        assert await setting.writer.flush(20)
+    assert list(setting.ledger.rows) == ["x"]
+
+
+async def test_a_flush_ends_with_the_writer(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.writer.start()
+    setting.ledger.up = False
+    setting.calls(0, 3)
+    waiting = asyncio.create_task(setting.writer.flush(3_600))
+    await setting.ledger.until(lambda each: each.failures > 0)
+    assert await setting.writer.close(0.0) == 3
+    assert not await waiting
+    setting.journal.close()

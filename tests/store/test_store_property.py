@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from faregate.core.budget import Payer
 from faregate.money import format_usd
 from faregate.store.backend import Delta
 from faregate.store.database import DatabaseStore
@@ -177,6 +178,12 @@ async def _same(store: Store, twin: Store) -> None:
     questions = (("day", "key", "tag"), ("served_model", "deployment"), ("team", "provider"), ())
     for by in questions:
         assert await store.spend(by) == await twin.spend(by)
+    payers: tuple[tuple[Payer, str], ...]
+    payers = (("everything", ""), ("key", "a"), ("tag", "x"), ("tag", ""), ("deployment", "b"))
+    for payer, name in payers:
+        for since, slot in ((0.0, None), (NOON, None), (NOON - 9 * DAY, 7 * DAY), (NOON, DAY / 3)):
+            here = await store.spent(payer, name, since, slot)
+            assert here == await twin.spent(payer, name, since, slot), (payer, name, since, slot)
 
 
 async def test_sums_agree_on_every_store(store: Store) -> None:

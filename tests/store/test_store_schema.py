@@ -13,12 +13,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from faregate.core.budget import Payer
 from faregate.store.database import DatabaseStore
 from faregate.store.errors import LedgerError, LedgerUnavailableError, LedgerVersionError
 from faregate.store.migrate import MIGRATIONS, VERSION_TABLE, upgrade
 from faregate.store.places import store_at
 from faregate.store.tables import metadata
-from tests.store.ledgers import NOON, a_place, a_row
+from tests.store.ledgers import NOON, a_charge, a_place, a_receipt, a_row
 
 pytestmark = pytest.mark.usefixtures("few_partitions")
 REVISIONS = [each.revision for each in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
@@ -74,6 +75,30 @@ async def test_every_earlier_schema_is_brought_up_to_date(url: str, revision: st
     await store.close()
 
 
+async def test_sums_by_name_are_made_from_the_sums_there_are(url: str) -> None:
+    rows = [
+        a_row(n, NOON + n % 3 * 86_400, key=f"k{n % 4}", tags=(("x",), ("x", "y"), ())[n % 3],
+              receipt=a_receipt(a_charge(2**60 + n)))
+        for n in range(24)
+    ]  # fmt: skip
+    questions: list[tuple[Payer, str]] = [
+        ("everything", ""), ("key", "k1"), ("tag", "x"), ("tag", ""), ("deployment", "main"),
+    ]  # fmt: skip
+    store = store_at(url, Path())
+    await store.open()
+    await store.append(rows)
+    before = [await store.spent(payer, name, 0.0, 86_400) for payer, name in questions]
+    await run(store, "DROP TABLE rollup_day_by_name")
+    await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+    await store.close()
+    await store.open()
+    await store.append(rows)
+    after = [await store.spent(payer, name, 0.0, 86_400) for payer, name in questions]
+    assert after == before
+    assert [len(each) for each in after] == [3, 3, 2, 1, 3]
+    await store.close()
+
+
 async def test_a_newer_schema_is_left_alone(url: str) -> None:
     store = store_at(url, Path())
     await store.open()
@@ -81,14 +106,14 @@ async def test_a_newer_schema_is_left_alone(url: str) -> None:
     await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     await store.close()
     older = store_at(url, Path())
-    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0001"):
+    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0002"):
         await older.open()
     with pytest.raises(LedgerError, match="not open"):
         await older.append([a_row(2)])
     # The version that wrote it finds everything there.
     engine = older._backend.make_engine()
     async with older._backend.writing(engine) as connection:
-        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0002'")
     await engine.dispose()
     await store.open()
     assert await store.row(a_row().call_id) is not None

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import cache
 
 from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -13,8 +14,8 @@ from faregate.store.calls import Record
 from faregate.store.errors import LedgerError, LedgerUnavailableError
 from faregate.store.tables import MEASURE_COLUMNS
 
-Delta = tuple[int, ...]
-"""period, series, then the numbers of :data:`MEASURE_COLUMNS`."""
+Delta = tuple[int | str, ...]
+"""A line's place in its roll-up (:func:`line_columns`), then the numbers of its measures."""
 
 
 class Backend(ABC):
@@ -24,8 +25,11 @@ class Backend(ABC):
     """Named in errors; holds no password."""
 
     @abstractmethod
-    def make_engine(self) -> AsyncEngine:
-        """A new engine. Nothing is connected yet."""
+    def make_engine(self, *, patient: bool = False) -> AsyncEngine:
+        """A new engine. Nothing is connected yet.
+
+        ``patient`` is for the schema: a statement may then take as long as it does.
+        """
 
     @abstractmethod
     async def prepare(self, connection: AsyncConnection) -> None:
@@ -107,12 +111,12 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
 
 
+@cache
 def upsert(table: Table, source: str) -> str:
     """``INSERT … ON CONFLICT DO UPDATE`` that adds deltas, with ``source`` as where they are from.
 
     A rest of pico-dollars that reaches a micro-dollar is carried over.
     """
-    period = table.columns.keys()[0]
     name = table.name
     sets = []
     for measure in MEASURE_COLUMNS:
@@ -123,9 +127,14 @@ def upsert(table: Table, source: str) -> str:
         elif measure.endswith("_rest"):
             total = f"({total}) % 1000000"
         sets.append(f"{measure} = {total}")
-    columns = ", ".join((period, "series", *MEASURE_COLUMNS))
+    place = ", ".join(table.primary_key.columns.keys())
     # The WHERE keeps SQLite from reading ON CONFLICT as a join's ON.
     return (
-        f"INSERT INTO {name} ({columns}) {source} ON CONFLICT ({period}, series) "
+        f"INSERT INTO {name} ({', '.join(line_columns(table))}) {source} ON CONFLICT ({place}) "
         f"DO UPDATE SET {', '.join(sets)}"
     )
+
+
+def line_columns(table: Table) -> tuple[str, ...]:
+    """The columns of a roll-up's line: its place, then its numbers."""
+    return (*table.primary_key.columns.keys(), *MEASURE_COLUMNS)

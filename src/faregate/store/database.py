@@ -1,17 +1,17 @@
 """The Store over a database: its verbs, each a transaction. The SQL is in the modules beside it."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
-from hashlib import blake2b
-from typing import NamedTuple
 
 from msgspec.structs import replace
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from faregate.store import documents, reading, spending
-from faregate.store.backend import Backend, Delta, naming
+from faregate.core.budget import Payer
+from faregate.money import Usd
+from faregate.store import documents, reading, spending, spent
+from faregate.store.backend import Backend, naming
 from faregate.store.calls import (
     PRICED_COLUMNS,
     Record,
@@ -22,7 +22,6 @@ from faregate.store.calls import (
 )
 from faregate.store.errors import LedgerError, UnknownCallError
 from faregate.store.migrate import check, one_at_a_time, upgrade
-from faregate.store.periods import month_number
 from faregate.store.protocol import (
     Change,
     ChangePage,
@@ -33,33 +32,11 @@ from faregate.store.protocol import (
     Page,
     SpendLine,
 )
-from faregate.store.rollup import COUNTS, TOKENS, Amounts, Series, fold, minus, shares
-from faregate.store.tables import (
-    NAMES,
-    adjustments,
-    call_tags,
-    calls,
-    rollup_day,
-    rollup_day_by_tag,
-    rollup_month,
-    rollup_month_by_tag,
-    series,
-    units,
-)
+from faregate.store.rollup import minus, shares
+from faregate.store.summing import Sums
+from faregate.store.tables import adjustments, call_tags, calls
 from faregate.store.text import as_json, microseconds
 from faregate.types import JsonObject, Receipt, Row
-
-_ROLLUPS = ((rollup_day, rollup_month), (rollup_day_by_tag, rollup_month_by_tag))
-_MOST_SERIES = 200_000
-_TOKENS = slice(len(COUNTS), len(COUNTS) + len(TOKENS))
-_SERIES_COLUMNS = (*NAMES, "tagged")
-
-
-class Known(NamedTuple):
-    """What a process need not ask again: nothing of it is ever deleted."""
-
-    series: dict[Series, int]
-    units: set[str]
 
 
 class DatabaseStore:
@@ -68,7 +45,7 @@ class DatabaseStore:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._engine: AsyncEngine | None = None
-        self._known = Known({}, set())
+        self._sums = Sums(backend)
 
     def __repr__(self) -> str:
         return f"DatabaseStore({self._backend.place})"
@@ -78,16 +55,24 @@ class DatabaseStore:
         if self._engine is not None:
             return
         with naming(self._backend):
+            await self._migrate()
             engine = self._backend.make_engine()
             try:
-                async with one_at_a_time(), self._backend.writing(engine) as connection:
-                    await self._backend.prepare(connection)
-                    await connection.run_sync(upgrade, self._backend.place)
                 await self._backend.before_append(engine, set())
             except BaseException:
                 await engine.dispose()
                 raise
         self._engine = engine
+
+    async def _migrate(self) -> None:
+        """With an engine of its own: a large table takes its time to be changed."""
+        engine = self._backend.make_engine(patient=True)
+        try:
+            async with one_at_a_time(), self._backend.writing(engine) as connection:
+                await self._backend.prepare(connection)
+                await connection.run_sync(upgrade, self._backend.place)
+        finally:
+            await engine.dispose()
 
     async def attach(self) -> None:
         """Connect to read what is there; the schema is checked and not changed."""
@@ -123,15 +108,12 @@ class DatabaseStore:
             return 0
         with naming(self._backend):
             await self._backend.before_append(self._connected(), {each.day for each in records})
-        learnt = Known({}, set())
         async with self._writing() as connection:
             fresh_ids = await self._backend.insert_calls(connection, records)
             fresh = [each for each in records if each.call_id in fresh_ids]
             await self._tags(connection, fresh)
-            own = [((each.rollup_day, s), a) for each in fresh for s, a in each.shares]
-            tagged = [((each.rollup_day, s), a) for each in fresh for s, a in each.tag_shares]
-            await self._add_up(connection, own, tagged, learnt)
-        self._learn(learnt)
+            learnt = await self._sums.append(connection, fresh)
+        self._sums.learn(learnt)
         return len(fresh)
 
     async def _tags(self, connection: AsyncConnection, fresh: Sequence[Record]) -> None:
@@ -139,71 +121,9 @@ class DatabaseStore:
         if tags:
             await self._backend.insert_tags(connection, tags)
 
-    async def _add_up(
-        self,
-        connection: AsyncConnection,
-        own: Sequence[tuple[tuple[int, Series], Amounts]],
-        tagged: Sequence[tuple[tuple[int, Series], Amounts]],
-        learnt: Known,
-    ) -> None:
-        """Let all four roll-ups follow.
-
-        Everything is written in one order, by whichever process, so that none waits for another
-        that waits for it.
-        """
-        by_day = (fold(own), fold(tagged))
-        await self._note_units(connection, by_day[0].values(), learnt)
-        numbers = {
-            each: await self._id_of(connection, each, learnt)
-            for each in sorted({each for days in by_day for _day, each in days})
-        }
-        for days, (day_table, month_table) in zip(by_day, _ROLLUPS, strict=True):
-            months = fold(((month_number(day), s), amounts) for (day, s), amounts in days.items())
-            for table, periods in ((day_table, days), (month_table, months)):
-                deltas: list[Delta] = sorted(
-                    (period, numbers[s], *spending.numbers_of(amounts))
-                    for (period, s), amounts in periods.items()
-                )
-                if deltas:
-                    await self._backend.add_up(connection, table, deltas)
-
-    async def _id_of(self, connection: AsyncConnection, wanted: Series, learnt: Known) -> int:
-        """The number of a series, made where there is none.
-
-        Learnt numbers are kept only once the transaction that may have made them is committed.
-        """
-        known = self._known.series.get(wanted) or learnt.series.get(wanted)
-        if known is not None:
-            return known
-        digest = blake2b(as_json(wanted).encode(), digest_size=16).hexdigest()
-        names = dict(zip(_SERIES_COLUMNS, wanted, strict=True))
-        statement = documents.insert_or_ignore(connection, series).values(digest=digest, **names)
-        await connection.execute(statement)
-        found = await connection.execute(select(series.c.id).where(series.c.digest == digest))
-        number = learnt.series[wanted] = int(found.scalar_one())
-        return number
-
-    async def _note_units(
-        self, connection: AsyncConnection, found: Iterable[Amounts], learnt: Known
-    ) -> None:
-        """See that the units that occur are known to occur."""
-        used = {TOKENS[at] for amounts in found for at, n in enumerate(amounts[_TOKENS]) if n}
-        new = used - self._known.units - learnt.units
-        if new:
-            statement = documents.insert_or_ignore(connection, units)
-            await connection.execute(statement, [{"unit": unit} for unit in sorted(new)])
-            learnt.units.update(new)
-
-    def _learn(self, learnt: Known) -> None:
-        if len(self._known.series) + len(learnt.series) > _MOST_SERIES:
-            self._known.series.clear()
-        self._known.series.update(learnt.series)
-        self._known.units.update(learnt.units)
-
     async def adjust(self, call_id: str, receipt: Receipt, *, reason: str, at: float) -> bool:
         """Replace the receipt of a call, keep the one before, and let the roll-ups follow."""
         place = (calls.c.call_id == call_id, calls.c.day == day_of(call_id))
-        learnt = Known({}, set())
         async with self._writing() as connection:
             statement = select(calls).where(*place).with_for_update()
             found = (await connection.execute(statement)).mappings().first()
@@ -229,12 +149,9 @@ class DatabaseStore:
                 update(calls).where(*place).values(**values, adjusted=found["adjusted"] + 1)
             )
             day = record(before).rollup_day
-            own, tagged = (
-                [((day, s), a) for s, a in minus(new, old)]
-                for new, old in zip(shares(after), shares(before), strict=True)
-            )
-            await self._add_up(connection, own, tagged, learnt)
-        self._learn(learnt)
+            own, tagged = map(minus, shares(after), shares(before))
+            learnt = await self._sums.move(connection, day, own, tagged)
+        self._sums.learn(learnt)
         return True
 
     async def rows(self, only: Filter, *, cursor: str | None = None, limit: int = 100) -> Page:
@@ -259,6 +176,14 @@ class DatabaseStore:
         """Spend by any dimensions, from the roll-ups."""
         async with self._reading() as connection:
             return await spending.spend(connection, by, only or Filter(), since, until)
+
+    async def spent(
+        self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None = None
+    ) -> list[tuple[float, Usd]]:
+        """What a budget has spent from an instant on, by slots."""
+        question = spent.asked(payer, payer_id, since, slot_seconds)
+        async with self._reading() as connection:
+            return await spent.spent(connection, question)
 
     async def put(
         self,

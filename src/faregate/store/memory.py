@@ -9,7 +9,9 @@ from datetime import date
 import msgspec
 from msgspec.structs import replace
 
-from faregate.store import reading, spending
+from faregate.core.budget import Payer
+from faregate.money import Usd
+from faregate.store import reading, spending, spent
 from faregate.store.calls import COLUMNS, PRICED_COLUMNS, Record, entry_of, priced_values, record
 from faregate.store.documents import New, check, check_version, page_of, read_cursor
 from faregate.store.errors import LedgerError, UnknownCallError
@@ -163,6 +165,32 @@ class MemoryStore:
                 if not (tagged and series.tagged):
                     yield day, series, amounts
 
+    async def spent(
+        self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None = None
+    ) -> list[tuple[float, Usd]]:
+        """What a budget has spent from an instant on, by slots."""
+        question = spent.asked(payer, payer_id, since, slot_seconds)
+        by: list[Dimension] = ["day"] if payer == "everything" else ["day", payer]
+        first = day_text(question.first_day)
+        days = {
+            day_number(date.fromisoformat(line.group[0])): line.spend
+            for line in await self.spend(by)
+            if line.group[0] >= first and line.group[1:] in ((), (question.name,))
+        }
+        ranges = spent.to_read(question, days)
+        parts = [
+            spent.Part(
+                each.rollup_day,
+                question.slot(each.started),
+                each.started >= question.since,
+                self._entries[each.call_id].spend,
+            )
+            for each in self._records.values()
+            if any(start <= each.rollup_day < end for start, end in ranges)
+            and _paid_by(self._entries[each.call_id].row, each, question)
+        ]
+        return spent.in_slots(question, days, parts)
+
     async def put(
         self,
         kind: str,
@@ -264,6 +292,20 @@ def _add_all(
     for series, amounts in found:
         kept = into.setdefault((day, series), [0] * len(amounts))
         add(kept, amounts)
+
+
+def _paid_by(row: Row, kept: Record, question: spent.Asked) -> bool:
+    names = {
+        "key": row.key,
+        "team": row.team,
+        "user": row.user,
+        "model": row.requested_model,
+        "deployment": row.deployment,
+        "everything": "",
+    }
+    if question.payer == "tag":
+        return question.name in (kept.tags or ("",))
+    return names[question.payer] == question.name
 
 
 def _matches(entry: Entry, kept: Record, only: Filter) -> bool:

@@ -16,11 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from faregate.errors import ConfigError
 from faregate.store import tables
 from faregate.store.address import PostgresAddress
-from faregate.store.backend import Backend, Delta, first_line, upsert
+from faregate.store.backend import Backend, Delta, first_line, line_columns, upsert
 from faregate.store.calls import COLUMNS, Record
 from faregate.store.periods import day_text
 from faregate.store.rollup import DAY
-from faregate.store.tables import MEASURE_COLUMNS
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
@@ -74,7 +73,7 @@ class PostgresBackend(Backend):
         self._today = -1
         self.place = f"the ledger at {address.shown}"
 
-    def make_engine(self) -> AsyncEngine:
+    def make_engine(self, *, patient: bool = False) -> AsyncEngine:
         """A new engine. Raises :class:`ConfigError` without the driver."""
         try:
             import asyncpg
@@ -88,7 +87,7 @@ class PostgresBackend(Backend):
             return await asyncpg.connect(
                 address.dsn,
                 timeout=CONNECT_SECONDS,
-                command_timeout=STATEMENT_SECONDS,
+                command_timeout=None if patient else STATEMENT_SECONDS,
                 server_settings={"search_path": address.schema, "timezone": "UTC"},
             )
 
@@ -150,8 +149,7 @@ class PostgresBackend(Backend):
     ) -> None:
         """Add deltas to the lines of a roll-up; one statement, a parameter a column."""
         columns = tuple(list(each) for each in zip(*deltas, strict=True))
-        period = table.columns.keys()[0]
-        source = _unnest(table, (period, "series", *MEASURE_COLUMNS))
+        source = _unnest(table, line_columns(table))
         await connection.exec_driver_sql(upsert(table, source), columns)
 
     async def before_append(self, engine: AsyncEngine, days: set[int]) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from faregate.core.budget import Payer
 from faregate.money import Usd
 from faregate.types import JsonObject, Outcome, Receipt, Row
 
@@ -212,6 +213,23 @@ class Store(Protocol):
         ``since`` is included, ``until`` is not. ``by=()`` is one line for everything. By ``tag`` a
         call counts once under each of its tags, and one without any under the empty text. Raises
         :class:`ValueError` for a filter on what the roll-ups do not know.
+        """
+
+    async def spent(
+        self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None = None
+    ) -> list[tuple[float, Usd]]:
+        """What is known to be spent by a payer's calls that started at ``since`` (Unix seconds) or
+        later: what a budget is restored from.
+
+        Sums by slots of ``slot_seconds``, counted from 1970 on, each with an instant within its
+        slot, in order; slots of nothing are left out. Without slots it is one sum, at ``since``. A
+        lost call counts with its worst case. ``payer_id`` is empty for ``everything``; for a tag
+        it means calls without any. The model is the requested one.
+
+        Each day adds up to what its roll-up says, also after its rows are purged: then what no row
+        tells apart counts in the day's last slot. So a deployment pays for its own charges; only
+        where a slot or ``since`` divides a day, it pays for its rows, other deployments' failed
+        charges in them included. Raises :class:`ValueError` for a payer or a slot that is none.
         """
 
     async def put(

@@ -5,7 +5,7 @@ charge, to the deployment and the model that were billed. So the spend of a depl
 provider bills, and a call with a billed failure counts once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -124,6 +124,45 @@ def fold(parts: Iterable[tuple[tuple[int, Series], Amounts]]) -> dict[tuple[int,
         else:
             add(kept, amounts)
     return folded
+
+
+EVERYTHING = "everything"
+"""The dimension whose one line a day, of no name, is the sum of all calls."""
+
+_DIMENSIONS = ("key", "team", "user", "model", "served_model", "deployment", "provider")
+_names: Callable[[Series], tuple[str, ...]] = attrgetter(*_DIMENSIONS)
+
+
+def by_name(
+    own: Mapping[tuple[int, Series], Amounts], tagged: Mapping[tuple[int, Series], Amounts]
+) -> dict[tuple[str, int, str], Amounts]:
+    """The same amounts by dimension, day and a single name; calls without a tag under none."""
+    folded: dict[tuple[str, int, str], Amounts] = {}
+    for (day, series), amounts in own.items():
+        found = [(index, amount) for index, amount in enumerate(amounts) if amount]
+        names = zip(_DIMENSIONS, _names(series), strict=True)
+        places = [(dimension, day, each) for dimension, each in names]
+        places.append((EVERYTHING, day, ""))
+        if not series.tagged:
+            places.append(("tag", day, ""))
+        for place in places:
+            _add_found(folded, place, found)
+    for (day, series), amounts in tagged.items():
+        found = [(index, amount) for index, amount in enumerate(amounts) if amount]
+        _add_found(folded, ("tag", day, series.tag), found)
+    return folded
+
+
+def _add_found(
+    folded: dict[tuple[str, int, str], Amounts],
+    place: tuple[str, int, str],
+    found: Sequence[tuple[int, int]],
+) -> None:
+    kept = folded.get(place)
+    if kept is None:
+        kept = folded[place] = list(_EMPTY)
+    for index, amount in found:
+        kept[index] += amount
 
 
 def add(into: Amounts, amounts: Sequence[int]) -> None:

@@ -10,15 +10,13 @@ from typing import Any
 from sqlalchemy import URL, Connection, Table, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from faregate.store.backend import Backend, Delta, first_line, upsert
+from faregate.store.backend import Backend, Delta, first_line, line_columns, upsert
 from faregate.store.calls import COLUMNS, Record
-from faregate.store.tables import MEASURE_COLUMNS
 
 BUSY_SECONDS = 10
 _AT_ONCE = 500
 _INSERT_CALL = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _INSERT_TAG = "INSERT OR IGNORE INTO call_tags (tag, started, call_id, day) VALUES (?, ?, ?, ?)"
-_DELTA = f"VALUES ({', '.join('?' * (2 + len(MEASURE_COLUMNS)))})"
 
 
 class SqliteBackend(Backend):
@@ -32,8 +30,8 @@ class SqliteBackend(Backend):
         self._writer = asyncio.Lock()
         self.place = f"the ledger {path}"
 
-    def make_engine(self) -> AsyncEngine:
-        """A new engine; the directory is made."""
+    def make_engine(self, *, patient: bool = False) -> AsyncEngine:  # noqa: ARG002
+        """A new engine; the directory is made. A statement may take as long as it does."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=str(self._path)),
@@ -116,7 +114,8 @@ class SqliteBackend(Backend):
         self, connection: AsyncConnection, table: Table, deltas: Sequence[Delta]
     ) -> None:
         """Add deltas to the lines of a roll-up."""
-        await connection.exec_driver_sql(upsert(table, _DELTA), list(deltas))
+        marks = ", ".join("?" * len(line_columns(table)))
+        await connection.exec_driver_sql(upsert(table, f"VALUES ({marks})"), list(deltas))
 
     def explain(self, error: BaseException) -> tuple[str, bool]:
         """Locks, full disks, files that cannot be opened pass: what SQLite calls operational."""

@@ -55,6 +55,10 @@ query that wants the index repeats the condition."""
 # them as they read. It would be a third of the file.
 INDEXED = ("key_id", "team_id", "user_id", "requested_model", "served_model", "deployment")
 
+ADDED_UP = ("key_id", "team_id", "user_id", "requested_model", "deployment")
+"""Of them, those a budget may be for: their indexes hold the spend as well, so that adding up a
+part of a day reads no row."""
+
 
 # Compared byte by byte, wherever the server is: call ids are in the order of time.
 CALL_ID = String(128).with_variant(String(128, collation="C"), "postgresql")
@@ -69,7 +73,10 @@ def _whole(name: str, *, empty: bool = False) -> Column[int]:
 
 
 def _indexes() -> list[SchemaItem]:
-    plain = [Index(f"calls_{name}", name, "started") for name in INDEXED]
+    plain = [
+        Index(f"calls_{name}", name, "started", *(["spend_pico"] if name in ADDED_UP else []))
+        for name in INDEXED
+    ]
     partial = [
         Index(
             f"calls_{name}",
@@ -80,7 +87,7 @@ def _indexes() -> list[SchemaItem]:
         )
         for name, condition in SELECTIVE.items()
     ]
-    return [Index("calls_started", "started"), *plain, *partial]
+    return [Index("calls_started", "started", "spend_pico"), *plain, *partial]
 
 
 calls = Table(
@@ -159,6 +166,19 @@ rollup_day = _rollup("rollup_day", "day")
 rollup_month = _rollup("rollup_month", "month")
 rollup_day_by_tag = _rollup("rollup_day_by_tag", "day")
 rollup_month_by_tag = _rollup("rollup_month_by_tag", "month")
+
+rollup_day_by_name = Table(
+    "rollup_day_by_name",
+    metadata,
+    Column("dimension", String(16), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    *(_whole(measure) for measure in MEASURE_COLUMNS),
+    # A day's lines are beside one another, for they are written together; one name's are found.
+    Index("rollup_day_of_name", "dimension", "name", "day"),
+    sqlite_with_rowid=False,
+)
+"""Sums of a day by a single name: a key, a team, a model … Few lines, where series are many."""
 
 units = Table("units", metadata, Column("unit", String(32), primary_key=True))
 """The units that ever occurred. Most ledgers see four of twelve, and what never occurred need not

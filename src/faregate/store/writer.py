@@ -61,6 +61,10 @@ class Writer:
         self._behind_since = 0.0
         self._settled = 0
         self._done = 0
+        self._loose = 0
+        self._loose_done = 0
+        self._flushing = 0
+        self._moved = asyncio.Event()
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
         self._closing = False
@@ -106,6 +110,7 @@ class Writer:
         except JournalError as error:
             _log.error("ledger: call %s is kept in memory only: %s", row.call_id, error)
             ticket = 0
+            self._loose += 1
         self._settled += 1
         rows = self._rows
         if ticket and self._behind is not None:
@@ -125,6 +130,33 @@ class Writer:
     def start(self) -> None:
         """Begin. Call it once, in the running loop."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="ledger-writer")
+
+    async def flush(self, deadline: float) -> bool:
+        """Wait until the store has every row settled before this call, ``deadline`` seconds at
+        most. Returns whether it has; rows it refused for good, which are set aside, count as had.
+
+        Nothing lingers meanwhile. Before :meth:`start` and after :meth:`close` it does not wait.
+        """
+        ticket, loose = self._journal.last_settled, self._loose
+        self._flushing += 1
+        self._full.set()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(deadline):
+                    while not self._has(ticket, loose) and self._running:
+                        self._moved.clear()
+                        await self._moved.wait()
+        finally:
+            self._flushing -= 1
+        return self._has(ticket, loose)
+
+    def _has(self, ticket: int, loose: int) -> bool:
+        """Whether the store has all up to a ticket, and so many of those that have none."""
+        return self._journal.stored >= ticket and self._loose_done >= loose
+
+    @property
+    def _running(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     async def drain(self, deadline: float) -> int:
         """At the end: wait until nothing is pending, ``deadline`` seconds at most, and move no row
@@ -154,6 +186,12 @@ class Writer:
         return self.pending
 
     async def _run(self) -> None:
+        try:
+            await self._move()
+        finally:
+            self._moved.set()
+
+    async def _move(self) -> None:
         while True:
             try:
                 batch = await self._next()
@@ -166,6 +204,7 @@ class Writer:
             self._batch = batch
             await self.appender.append([each.row for each in batch])
             self._done += len(batch)
+            self._loose_done += sum(not each.ticket for each in batch)
             self._batch = ()
             ticket = max(each.ticket for each in batch)
             if not self._rows and self._behind is None:
@@ -173,6 +212,7 @@ class Writer:
                 ticket = self._journal.last_settled
                 self._done = self._settled
             self._journal.committed(ticket)
+            self._moved.set()
 
     async def _next(self) -> Sequence[_Settled]:
         """The next batch, in the order the rows were settled; empty when all is done."""
@@ -183,7 +223,8 @@ class Writer:
                     return ()
                 self._wake.clear()
                 await self._wake.wait()
-            if len(self._rows) < options.batch_rows and self._behind is None and not self._closing:
+            hurry = self._closing or self._flushing or self._behind is not None
+            if len(self._rows) < options.batch_rows and not hurry:
                 self._full.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(options.linger):
