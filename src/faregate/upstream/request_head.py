@@ -135,18 +135,29 @@ def render_head(
     ``absolute`` writes the absolute form a plain HTTP proxy wants, and ``proxy_line`` is a whole
     header line for it. Raises ValueError for a name, value or method that must not be sent.
     """
+    begin = _begin(method, address, tuple(headers.items()), absolute, proxy_line)
+    if body_length or method in ("POST", "PUT", "PATCH"):
+        return begin + b"Content-Length: %d\r\n\r\n" % body_length
+    return begin + b"\r\n"
+
+
+@lru_cache(maxsize=64)  # a deployment's headers are the same call after call
+def _begin(
+    method: str,
+    address: Address,
+    headers: tuple[tuple[str, str], ...],
+    absolute: bool,
+    proxy_line: str,
+) -> bytes:
+    """The head but for the body's length and the empty line."""
     parts = [_request_line(method, address, absolute), proxy_line]
-    for name, value in headers.items():
+    for name, value in headers:
         begin = _name(name)
         if begin is None:
             continue
         if _BAD_VALUE.search(value):
             raise ValueError(f"the value of header {name} holds a control character")
         parts += (begin, value, "\r\n")
-    if body_length or method in ("POST", "PUT", "PATCH"):
-        parts.append(f"Content-Length: {body_length}\r\n\r\n")
-    else:
-        parts.append("\r\n")
     try:
         return "".join(parts).encode("latin-1")
     except UnicodeEncodeError:
