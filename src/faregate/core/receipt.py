@@ -152,7 +152,7 @@ def _model_lines(tally: _Tally, rates: Rates, usage: Usage, discount_bp: int) ->
     for unit, quantity in zip(UNITS, _quantities(usage), strict=True):
         if not quantity:
             continue
-        price = _price_of(unit, prices)
+        price = prices.get(unit) or _price_of(unit, prices)
         if price is None:
             tally.missing = tally.missing or f"no price for {unit} tokens"
             continue
@@ -218,22 +218,24 @@ def _fee_line(
 ) -> None:
     """The routing fee: once, over every input token, cached and cache-written included."""
     per_token = deployment.router_fee
-    price_id = f"deployment/{deployment.id}/router_fee"
     if per_token is None:
         price = book.router_fee(price_list, at)
         if price is None:
             return
         per_token, price_id = price.per_token, price.id
-    if not usage.prompt or not per_token:
+    else:
+        price_id = f"deployment/{deployment.id}/router_fee"
+    prompt = usage.prompt
+    if not prompt or not per_token:
         return
     tally.add(
         Line(
             kind="router_fee",
             unit="input",
             priced_as="input",
-            quantity=usage.prompt,
+            quantity=prompt,
             per_token=per_token,
-            amount=usage.prompt * per_token,
+            amount=prompt * per_token,
             price_id=price_id,
         )
     )

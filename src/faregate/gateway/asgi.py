@@ -61,7 +61,8 @@ class Exchange:
 
     def header(self, name: bytes) -> str:
         """A request header, empty when absent."""
-        return self.headers.get(name, b"").decode("latin-1")
+        found = self.headers.get(name)
+        return found.decode("latin-1") if found else ""
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises :class:`APIError` (413) past the limit, ``ClientGoneError``."""
@@ -70,7 +71,8 @@ class Exchange:
             raise ClientGoneError
         body: bytes = message.get("body", b"")
         if not message.get("more_body", False):
-            self._check(len(body), limit)
+            if len(body) > limit:
+                self._check(len(body), limit)
             return body
         parts = [body]
         size = len(body)

@@ -219,7 +219,7 @@ class Cycle(ClientConnection):
                         self.keep_alive = False
                     continue
             lines += 1
-            parts += (name, b": ", value, b"\r\n")
+            parts.append(b"%b: %b\r\n" % (name, value))
         if status in (204, 304):
             length = 0
         elif length == _UNFRAMED and not self.is_head and not self.old:
