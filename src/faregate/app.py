@@ -10,11 +10,14 @@ from faregate import __version__
 from faregate.errors import APIError, NotFoundError, RateLimitError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
+from faregate.gateway.gate import Gate
 from faregate.gateway.health_checks import Checked
 from faregate.gateway.ledger import Ledger
 from faregate.gateway.metrics import CONTENT_TYPE, COOLING, HALF_OPEN, HEALTHY, Metrics
+from faregate.gateway.outlet import Outlet
 from faregate.gateway.passage import Passage
 from faregate.gateway.records import Gathered, Records, Sink
+from faregate.gateway.refusals import TOLD
 from faregate.gateway.relay import client_key, relay
 from faregate.gateway.snapshot import Snapshot
 from faregate.types import Row
@@ -76,6 +79,8 @@ class App:
         """What active health checks found, by deployment."""
         self.in_flight = 0
         self._ledger = ledger
+        self.gate: Gate | None = None
+        """Budgets and limits; None where nothing can have any."""
         metrics.watch_states(self._states)
         self.finished = Gathered((self.records.add, metrics.record, *sinks))
 
@@ -106,8 +111,9 @@ class App:
             if not exchange.started:
                 await _refuse(exchange, _our_fault(error))
 
-    def admit(self, passage: Passage) -> None:
-        """Let a call in. Raises :class:`RateLimitError` when the process serves enough, and
+    def admit(self, passage: Passage) -> Awaitable[None] | None:
+        """Let a call in, once what it may take is held. Raises (or the result does)
+        :class:`RateLimitError` when the process serves enough, :class:`BudgetExceededError`, and
         :class:`ServiceUnavailableError` when the call could not be recorded."""
         most = self.snapshot.settings.general.global_max_parallel_requests
         if most is not None and self.in_flight >= most:
@@ -116,13 +122,36 @@ class App:
                 code="too_many_requests",
                 retry_after=1.0,
             )
+        if self.gate is not None:
+            holding = self.gate.admit(passage)
+            if holding is not None:
+                return self._admit(passage, holding)
+        self._let_in(passage)
+        return None
+
+    async def _admit(self, passage: Passage, holding: Awaitable[None]) -> None:
+        await holding
+        self._let_in(passage)
+
+    def _let_in(self, passage: Passage) -> None:
         if self._ledger is not None:
-            self._ledger.admit(passage)
+            try:
+                self._ledger.admit(passage)
+            except APIError:
+                if self.gate is not None:
+                    self.gate.settle(passage)
+                raise
         self.in_flight += 1
         self.metrics.admitted()
 
-    def record(self, row: Row) -> Awaitable[None] | None:
-        """Keep a finished call: in the ledger, and with everything that counts or shows calls."""
+    def enter(self, passage: Passage, outlet: Outlet) -> Awaitable[None] | None:
+        """Hold what an attempt may take beyond what is held. Raises the refusal."""
+        return None if self.gate is None else self.gate.enter(passage, outlet)
+
+    def record(self, passage: Passage, row: Row) -> Awaitable[None] | None:
+        """Settle a finished call and keep it: in the ledger, and with all that shows calls."""
+        if self.gate is not None:
+            self.gate.settle(passage)
         durable = None if self._ledger is None else self._ledger.settle(row)
         self.in_flight -= 1
         self.metrics.finished()
@@ -260,6 +289,11 @@ async def _refuse(exchange: Exchange, error: APIError) -> None:
         headers.append((b"www-authenticate", b"Bearer"))
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(int(error.retry_after), 1)))
+    headers += [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name, value in error.headers.items()
+        if name.startswith(TOLD)
+    ]
     await exchange.reply_json(error.status_code, error_fields(error), headers)
 
 

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from faregate.app import App, Receive, Send
 from faregate.config import Settings
+from faregate.core.directory import Directory
 from faregate.core.pricebook import PriceBook
 from faregate.errors import FaregateError
+from faregate.gateway.access import Access, AccessOptions
 from faregate.gateway.health_checks import HealthChecks
 from faregate.gateway.ledger import Ledger, LedgerOptions
 from faregate.gateway.logs import Logs, configure
@@ -59,6 +61,7 @@ class Service:
         self._stamp: object = None
         self._checks: HealthChecks
         self._ledger: Ledger | None = None
+        self._access: Access
         self._flush: Callable[[], None] | None = None
 
     def __call__(
@@ -87,6 +90,7 @@ class Service:
         self._logs.conceal(secrets_of(settings, boot.master_key))
         self._metrics.know(settings.names(), [entry.id for entry in settings.deployments()])
         self._checks.follow()
+        self._access.follower.rebuild()
         log.info("the configuration is reloaded: %d models", len(settings.models))
         later = [name for name in _AT_START if getattr(settings.general, name) != self._begun(name)]
         if later:
@@ -101,6 +105,7 @@ class Service:
             if kind == "lifespan.startup":
                 try:
                     self._start()
+                    await self._access.start_counters()
                 except (FaregateError, OSError) as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
@@ -140,11 +145,32 @@ class Service:
             self._ledger = Ledger(boot.ledger)
             self._ledger.start()
         self._app = App(snapshot, self._metrics, tuple(sinks), self._ledger)
+        self._access = Access(
+            AccessOptions(
+                data_dir=None if boot.ledger is None else boot.ledger.data_dir,
+                redis=boot.settings.redis,
+                alone=boot.shared is None,
+            ),
+            self._ledger,
+            lambda: self._app.snapshot.settings,
+            self._take_directory,
+            self._take_other,
+        )
+        self._app.gate = self._access.gate
+        self._access.start()
         self._checks = HealthChecks(lambda: self._app.snapshot, self._app, boot.shared)
         self._app.checked = self._checks.results
         self._checks.follow()
         self._stamp = boot.stamp(boot.settings)
         self._watch = asyncio.get_running_loop().create_task(self._watch_files())
+
+    def _take_directory(self, directory: Directory) -> None:
+        self._app.snapshot = self._app.snapshot.with_directory(
+            directory, every_key_known=self._access.follower.fresh
+        )
+
+    async def _take_other(self, kind: str) -> None:
+        """Something else in the database has changed."""
 
     async def _watch_files(self) -> None:
         while True:
@@ -158,6 +184,7 @@ class Service:
         self._app.ready = False
         await self._checks.stop()
         self._app.finished.hand_over()
+        await self._access.stop()
         if self._ledger is not None:
             await self._ledger.stop()
         if self._watch is not None:

@@ -352,7 +352,11 @@ class ErrorFacts(Struct, frozen=True, kw_only=True):
     code: str = ""
     type: str = ""
     param: str = ""
-    kind: Literal["", "content_filter", "context_window", "unsupported_param", "budget"] = ""
+    kind: Literal["", "content_filter", "context_window", "unsupported_param", "budget", "held"] = (
+        ""
+    )
+    """``budget``: the provider's account is used up. ``held``: a budget or limit of ours kept the
+    attempt from beginning."""
     filter_result: JsonObject | None = None
     retry_after: float | None = None
     """Seconds the upstream asks to wait, capped; None when it does not say."""

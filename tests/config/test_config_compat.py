@@ -98,13 +98,6 @@ def test_only_what_has_no_effect_is_warned_of() -> None:
         "cache",
         "cache_params",
         "callbacks",
-        "max_budget",
-        "budget_duration",
-        "redis_host",
-        "redis_port",
-        "redis_password",
-        "store_prompts_in_spend_logs",
-        "maximum_spend_logs_retention_period",
         "alerting",
     }
 

@@ -105,7 +105,6 @@ guardrails: [{a: b}]
         "litellm_settings.callbacks",
         "general_settings.alerting",
         "router_settings.enable_pre_call_checks",
-        "router_settings.redis_host",
         "guardrails",
     ]
     assert all(each.level == "warning" and each.line for each in settings.warnings)

@@ -109,7 +109,6 @@ PARAMS: Keys = {
         kinds.choice("allow", "refuse_next", "worst_case"),
         "What budgets make of a served model without a price.",
         ours=True,
-        status="later",
     ),
     "default_params": Key(kinds.OBJECT, "Body fields sent where a request has none.", ours=True),
     "extra_body": Key(kinds.OBJECT, "Another spelling.", same_as="default_params"),
@@ -177,13 +176,13 @@ ROUTER: Keys = {
     "default_max_parallel_requests": Key(
         kinds.LIMIT, "Requests at once, for deployments that state no limit."
     ),
-    "redis_host": Key(kinds.TEXT, "Redis or Valkey: its host.", status="later"),
-    "redis_port": Key(kinds.whole(1, 65_535), "Its port.", status="later"),
-    "redis_password": Key(kinds.SECRET, "Its password.", status="later"),
-    "redis_username": Key(kinds.TEXT, "Its user.", status="later"),
-    "redis_db": Key(kinds.whole(0, 1000), "Its database.", status="later"),
-    "redis_ssl": Key(kinds.FLAG, "Whether it is reached by TLS.", status="later"),
-    "redis_url": Key(kinds.SECRET, "All of it as one URL.", status="later"),
+    "redis_host": Key(kinds.TEXT, "Redis or Valkey: its host."),
+    "redis_port": Key(kinds.whole(1, 65_535), "Its port."),
+    "redis_password": Key(kinds.SECRET, "Its password."),
+    "redis_username": Key(kinds.TEXT, "Its user."),
+    "redis_db": Key(kinds.whole(0, 1000), "Its database."),
+    "redis_ssl": Key(kinds.FLAG, "Whether it is reached by TLS."),
+    "redis_url": Key(kinds.SECRET, "All of it as one URL."),
 }
 """Keys of ``router_settings``."""
 
@@ -202,8 +201,10 @@ SETTINGS: Keys = {
     "drop_params": Key(kinds.FLAG, "`drop_params` of every deployment that states none."),
     "request_timeout": Key(kinds.SECONDS, "`router_settings.timeout`, by another name."),
     "json_logs": Key(kinds.FLAG, "Logs as JSON (`general_settings.log.format`)."),
-    "max_budget": Key(kinds.AMOUNT, "USD all calls together may cost.", status="later"),
-    "budget_duration": Key(kinds.SPAN, "How long that budget lasts.", status="later"),
+    "max_budget": Key(kinds.AMOUNT, "USD all calls together may cost."),
+    "budget_duration": Key(
+        kinds.WINDOW, "The window of that budget; without one it never starts anew."
+    ),
     **{name: ROUTER[name] for name in _SHARED},
 }
 """Keys of ``litellm_settings`` (or ``settings``). ``router_settings`` wins where both state one."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 from faregate.config.document import Items, Node, Scalar, Table, plain
 from faregate.config.secret import Secret
 from faregate.core.pricebook import SCOPES, is_scope
+from faregate.core.windows import BudgetWindow, parse_window
 from faregate.errors import ConfigError
 from faregate.money import MoneyError, parse_price, parse_usd
 from faregate.providers.auth import resolve_secret
@@ -313,6 +314,13 @@ def _span(node: Node, environ: Environ) -> float:
     return float(int(found[1]) * _SPANS[found[2].lower()])
 
 
+def _window(node: Node, environ: Environ) -> BudgetWindow:
+    try:
+        return parse_window(text_of(node, environ, "a window such as 30d"))
+    except ConfigError as error:
+        raise Wrong(node, str(error)) from None
+
+
 def _scope(node: Node, environ: Environ) -> str:
     found = text_of(node, environ).lower()
     if not is_scope(found):
@@ -373,4 +381,5 @@ DISCOUNT = Kind(
 )
 SIZE = Kind("bytes, or a size such as 10MiB", {"type": ["integer", "string"]}, _size)
 SPAN = Kind("seconds, or a span such as 30d", {"type": ["integer", "string"]}, _span)
+WINDOW = Kind("a window such as `daily`, `7d` or `rolling 24h`", {"type": "string"}, _window)
 VERIFY = Kind("true, false or the path of a CA file", {"type": ["boolean", "string"]}, _verify)

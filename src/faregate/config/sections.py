@@ -1,5 +1,6 @@
 """The sections beside ``model_list`` to values."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -163,6 +164,7 @@ def general_of(found: Sections, reader: Reader) -> General:
     plain = [name for name in server_keys.GENERAL if name not in _NOT_GENERAL]
     values = general.chosen(plain) | found.settings.chosen(("max_budget", "budget_duration"))
     _check_key(general, reader)
+    _check_patterns(general, reader)
     limits = dict(found.limits.values)
     size = general.get("max_request_size_mb")
     if size is not None:
@@ -197,6 +199,17 @@ def _check_key(general: Found, reader: Reader) -> None:
     except ConfigError as error:
         message = str(error).removesuffix("; nothing was sent")
         reader.note(general.entries["master_key"], "general_settings.master_key", message)
+
+
+def _check_patterns(general: Found, reader: Reader) -> None:
+    for pattern in general.get("redact_prompts", ()):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            message = f"{pattern[:80]!r} is no regular expression: {error}"
+            reader.note(
+                general.entries["redact_prompts"], "general_settings.redact_prompts", message
+            )
 
 
 def redis_of(found: Sections) -> Redis | None:

@@ -25,11 +25,26 @@ GENERAL: Keys = {
         "`none` survives a killed process, `group` a power failure, for a few milliseconds a call.",
         ours=True,
     ),
-    "store_prompts_in_spend_logs": Key(
-        kinds.FLAG, "Keep prompts and answers with the spend rows.", status="later"
+    "on_counters_outage": Key(
+        kinds.choice("refuse", "serve"),
+        "What happens to a call whose budgets or limits cannot be known, as when Redis is gone.",
+        ours=True,
+    ),
+    "alert_webhook_url": Key(
+        kinds.SECRET,
+        "Where a warning is posted (as JSON with a `text`) when a budget reaches its soft limit.",
+        ours=True,
+    ),
+    "record_client_address": Key(kinds.FLAG, "Keep the client's address with each row.", ours=True),
+    "store_prompts_in_spend_logs": Key(kinds.FLAG, "Keep prompts and answers with the rows."),
+    "prompt_retention_period": Key(kinds.SPAN, "How long prompts and answers are kept.", ours=True),
+    "redact_prompts": Key(
+        kinds.NAMES,
+        "Regular expressions; what fits one is masked in kept prompts and answers.",
+        ours=True,
     ),
     "maximum_spend_logs_retention_period": Key(
-        kinds.SPAN, "How long spend rows are kept.", status="later"
+        kinds.SPAN, "How long rows are kept; the daily sums stay."
     ),
     "max_request_size_mb": Key(
         kinds.number(0.001, 100_000, "a number of megabytes"), "`limits.max_body_bytes` in MB."

@@ -6,6 +6,7 @@ Seconds are floats, money is pico-dollars, secrets are :class:`~faregate.config.
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
+from urllib.parse import quote
 
 from msgspec import Struct, structs
 
@@ -16,6 +17,7 @@ from faregate.core.attempts import FallbackLists
 from faregate.core.naming import parse_model
 from faregate.core.routing import HealthRules, Policy, RetryRules
 from faregate.core.strategies import Strategy
+from faregate.core.windows import BudgetWindow
 from faregate.errors import ConfigError
 from faregate.money import Usd
 from faregate.types import Deployment
@@ -150,6 +152,16 @@ class Redis(Struct, frozen=True, kw_only=True):
     ssl: bool = False
     url: Secret | None = None
 
+    def address(self) -> str:
+        """All of it as one URL, password included: for the client, and for nobody's eyes."""
+        if self.url is not None:
+            return self.url.reveal()
+        secret = "" if self.password is None else quote(self.password.reveal(), safe="")
+        login = f"{quote(self.username, safe='')}:{secret}@" if secret or self.username else ""
+        scheme = "rediss" if self.ssl else "redis"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{login}{host}:{self.port}/{self.db}"
+
 
 class EdgeLimits(Struct, frozen=True, kw_only=True):
     """What a client may send, and how slowly."""
@@ -192,11 +204,17 @@ class General(Struct, frozen=True, kw_only=True):
     on_ledger_outage: Literal["serve", "refuse"] = "serve"
     journal_fsync: Literal["none", "group"] = "none"
     data_dir: str = ""
+    on_counters_outage: Literal["serve", "refuse"] = "refuse"
+    alert_webhook_url: Secret | None = None
+    record_client_address: bool = False
     store_prompts_in_spend_logs: bool = False
+    prompt_retention_period: float | None = 30 * 86_400.0
+    """Seconds; None keeps them for ever."""
+    redact_prompts: tuple[str, ...] = ()
     maximum_spend_logs_retention_period: float | None = None
     """Seconds; None keeps them for ever."""
     max_budget: Usd | None = None
-    budget_duration: float | None = None
+    budget_duration: BudgetWindow | None = None
     max_response_bytes: int = 64 * 1024 * 1024
     background_health_checks: bool = False
     health_check_interval: float = 300.0

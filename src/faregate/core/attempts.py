@@ -200,9 +200,15 @@ class Attempts(Generic[T]):
 
     def _failed(self, error: ErrorFacts, now: float, roll: Roll) -> None:
         """Note the failure of the attempt that is under way."""
-        self._last = error
         current = self._round
+        held_back = error.kind == "held"
+        if self._last is None or not held_back:
+            self._last = error  # the last error of an upstream is what the caller is told
         if self._held is None or current is None:
+            return
+        if held_back:  # it was never asked, so this says nothing of its health
+            self._release(now, -self._tokens)
+            current.out[self._at] = True
             return
         self._held.failed(now, error, alone=len(current.found.members) == 1)
         self._release(now, -self._tokens)
@@ -335,13 +341,13 @@ class Attempts(Generic[T]):
 
 def _passes_over(error: ErrorFacts) -> bool:
     """Whether the deployment cannot do better and another one may."""
-    return error.status in MISCONFIGURED or error.kind == "budget"
+    return error.status in MISCONFIGURED or error.kind in ("budget", "held")
 
 
 def _is_final(error: ErrorFacts) -> bool:
     """Whether no deployment would like the request better."""
     if error.kind:
-        return error.kind != "budget"
+        return error.kind not in ("budget", "held")
     return error.status < 500 and error.status not in (*MISCONFIGURED, 408, 429)
 
 

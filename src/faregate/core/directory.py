@@ -20,7 +20,17 @@ from faregate.core.budget import (
     check_limit,
     index_accounts,
 )
-from faregate.core.keys import Key, Refusal, Role, Team, User, authorise, find_key, index_keys
+from faregate.core.keys import (
+    Key,
+    Refusal,
+    Role,
+    Team,
+    User,
+    authorise,
+    barred,
+    find_key,
+    index_keys,
+)
 from faregate.errors import ConfigError
 
 MASTER = "master"
@@ -44,16 +54,16 @@ class Holder(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """Those of the key and of its team."""
 
-    def refusal(self, model: str, now: float) -> Refusal | None:
+    def barred(self, now: float) -> Refusal | None:
+        """Why this holder may do nothing at ``now``; None when it may."""
+        return None if self.key is None else barred(self.key, now, self.team, self.user)
+
+    def refusal(self, model: str) -> Refusal | None:
         """Why this holder may not call ``model``; None when it may."""
         if self.key is None:
             return None
-        return authorise(self.key, model, now, self.team, self.user)
-
-    def sees(self, model: str) -> bool:
-        """Whether a model is among those the holder may call."""
-        found = self.refusal(model, 0.0)
-        return found is None or found.why != "model_not_allowed"
+        found = authorise(self.key, model, 0.0, self.team, self.user)
+        return found if found is not None and found.why == "model_not_allowed" else None
 
 
 MASTER_HOLDER = Holder(id=MASTER, role="admin")

@@ -195,21 +195,32 @@ def authorise(
 
     Gives None, or the reason in words that tell the client what to do.
     """
+    found = barred(key, now, team, user)
+    if found is not None:
+        return found
+    if not may_call(key.models, model):
+        return _not_allowed(f"key {key.name or key.shown}", key.models, model)
+    for kind, holder in (("team", team), ("user", user)):
+        if holder is not None and not may_call(holder.models, model):
+            return _not_allowed(f"{kind} {holder.name or holder.id}", holder.models, model)
+    return None
+
+
+def barred(
+    key: Key, now: float, team: Team | None = None, user: User | None = None
+) -> Refusal | None:
+    """Why a key may do nothing at all at ``now``: it is blocked or expired, or its team or owner is
+    blocked. None where it may.
+    """
     title = f"key {key.name or key.shown}"
     if key.blocked:
         return Refusal("blocked", f"{title} is blocked; ask whoever gave it to you")
     if key.expires_at is not None and now >= key.expires_at:
         return Refusal("expired", f"{title} has expired; ask for a new one")
-    if not may_call(key.models, model):
-        return _not_allowed(title, key.models, model)
     for kind, holder in (("team", team), ("user", user)):
-        if holder is None:
-            continue
-        title = f"{kind} {holder.name or holder.id}"
-        if holder.blocked:
+        if holder is not None and holder.blocked:
+            title = f"{kind} {holder.name or holder.id}"
             return Refusal("blocked", f"{title}, which the key belongs to, is blocked")
-        if not may_call(holder.models, model):
-            return _not_allowed(title, holder.models, model)
     return None
 
 

@@ -1,6 +1,7 @@
 """What a request asks for: the few facts that steer it; the rest of its body stays bytes."""
 
 from collections.abc import Mapping
+from typing import NamedTuple, TypeGuard
 
 from msgspec import Raw
 
@@ -8,6 +9,7 @@ from faregate.errors import BadRequestError
 from faregate.wire import splice
 
 _LONGEST_ID = 128
+_MOST_TAGS = 32
 
 
 class Asked:
@@ -19,6 +21,7 @@ class Asked:
         "model",
         "patience",
         "receipt",
+        "size",
         "stream",
         "tokens",
         "usage",
@@ -39,6 +42,8 @@ class Asked:
             members["stream_options"] = splice.raw({**(options or {}), "include_usage": True})
         self.patience = 0.0
         """Seconds it may take, retries and fallbacks included."""
+        self.size = 0
+        """Bytes of its body."""
         self.tokens = 0
         """About how many tokens it sends."""
         self.end_user = ""
@@ -46,6 +51,43 @@ class Asked:
             user = splice.value_of(members, "user")
             self.end_user = user[:_LONGEST_ID] if isinstance(user, str) else ""
         _check_list(members, "messages" if chat else "input", text=not chat)
+
+
+class Labels(NamedTuple):
+    """What a client says its call is for."""
+
+    tags: tuple[str, ...]
+    session: str
+
+
+NO_LABELS = Labels((), "")
+
+
+def labels_of(headers: Mapping[bytes, bytes], members: Mapping[str, Raw]) -> Labels:
+    """The tags and the session of a call: by our headers or LiteLLM's, or in its ``metadata``."""
+    said = headers.get(b"x-faregate-tags") or headers.get(b"x-litellm-tags")
+    session = headers.get(b"x-faregate-session-id") or headers.get(b"x-litellm-session-id")
+    if said is None and session is None and "metadata" not in members:
+        return NO_LABELS
+    found = [] if said is None else said.decode("latin-1").split(",")
+    named = "" if session is None else session.decode("latin-1")
+    if "metadata" in members:
+        metadata = splice.value_of(members, "metadata")
+        if isinstance(metadata, dict):
+            tags, own = metadata.get("tags"), metadata.get("session_id")
+            found += [each for each in tags if isinstance(each, str)] if _is_list(tags) else []
+            named = named or (own if isinstance(own, str) else "")
+    clean = (_label(each) for each in found[:_MOST_TAGS])
+    return Labels(tuple(dict.fromkeys(each for each in clean if each)), _label(named))
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
+def _label(text: str) -> str:
+    """A client's label as it is kept: printable and bounded."""
+    return "".join(c for c in text.strip()[:_LONGEST_ID] if c.isprintable())
 
 
 def _wrong(name: str, expected: str) -> BadRequestError:

@@ -146,7 +146,9 @@ class HealthChecks:
                 return
             passage = _passage(snapshot, entry, self._desk)
             try:
-                self._desk.admit(passage)
+                holding = self._desk.admit(passage)
+                if holding is not None:
+                    await holding
             except APIError:
                 return  # the process has enough to do, or could not record the call
             try:

@@ -8,14 +8,17 @@ process left is stored by the next one.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
+from faregate.core.budget import Payer
 from faregate.errors import FaregateError, ServiceUnavailableError
+from faregate.gateway.asked import Asked
 from faregate.gateway.passage import Passage
+from faregate.money import Usd
 from faregate.store.appender import Appender
 from faregate.store.aside import Aside
 from faregate.store.journal import Journal, JournalOptions
@@ -24,7 +27,7 @@ from faregate.store.journal_errors import JournalError
 from faregate.store.journal_replay import replay
 from faregate.store.protocol import Entry, Store
 from faregate.store.writer import Writer
-from faregate.types import Row
+from faregate.types import Row, Usage
 
 _log = logging.getLogger("faregate.ledger")
 
@@ -33,6 +36,7 @@ JOURNAL = "journal"
 
 _RETRY_OPEN = 1.0
 _LONGEST_RETRY = 15.0
+_FLUSH_SECONDS = 1.5
 
 
 class LedgerOptions(Struct, frozen=True, kw_only=True):
@@ -45,6 +49,8 @@ class LedgerOptions(Struct, frozen=True, kw_only=True):
     """Whether calls are let in while the database does not answer."""
     journal: JournalOptions = JournalOptions()
     drain_seconds: float = 5.0
+    appraise: Callable[[Admission], Admission] = lambda admission: admission
+    """Adds the worst case to a lost call that has none yet."""
 
 
 class Ledger:
@@ -58,6 +64,7 @@ class Ledger:
         self._journal = Journal.open(self._root, options.journal)
         self._writer = Writer(self._journal, self._store)
         self._opening: asyncio.Task[None] | None = None
+        self._replayed = asyncio.Event()
 
     def start(self) -> None:
         """Begin to write, and open the database in the background."""
@@ -119,20 +126,8 @@ class Ledger:
         """
         if self._options.on_outage == "refuse" and not self.store_up:
             raise _refused("the ledger's database does not answer")
-        asked = passage.asked
         try:
-            self._journal.admit(
-                Admission(
-                    passage.call_id,
-                    passage.at,
-                    asked.model,
-                    passage.operation,
-                    asked.stream,
-                    passage.key,
-                    request_id=passage.request_id,
-                    end_user=asked.end_user,
-                )
-            )
+            self._journal.admit(_admission(passage))
         except JournalError as error:
             _log.error("ledger: a call is refused: %s", error)
             raise _refused(str(error)) from None
@@ -146,6 +141,26 @@ class Ledger:
         if ticket and self._options.journal.fsync == "group":
             return self._durable(ticket)
         return None
+
+    async def opened(self) -> Store:
+        """The database, once it is open."""
+        await self._store.ready()
+        return self._store.opened_store()
+
+    def store(self) -> Store:
+        """The database. Raises :class:`ServiceUnavailableError` while it is not open."""
+        return self._store.opened_store()
+
+    async def spent(
+        self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None
+    ) -> list[tuple[float, Usd]]:
+        """What a payer's calls have cost from ``since`` on, those included that ended just now and
+        those that dead processes left. Raises :class:`FaregateError` when it cannot be known.
+        """
+        await self._replayed.wait()
+        if not await self._writer.flush(_FLUSH_SECONDS):
+            raise ServiceUnavailableError("the ledger's database does not take rows now")
+        return await self.store().spent(payer, payer_id, since, slot_seconds)
 
     async def find(self, call_id: str) -> Entry | None:
         """A row of the database; None when there is none, or no database now."""
@@ -174,9 +189,11 @@ class Ledger:
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_RETRY)
         try:
-            await replay(self._root, Appender(self._store, Aside(self._root)))
+            appender = Appender(self._store, Aside(self._root))
+            await replay(self._root, appender, appraise=self._options.appraise)
         except (JournalError, OSError) as error:
             _log.error("ledger: %s", error)
+        self._replayed.set()
 
 
 class _Late:
@@ -207,6 +224,10 @@ class _Late:
             async with asyncio.timeout(seconds):
                 await self._tried.wait()
 
+    async def ready(self) -> None:
+        """Return once it is open."""
+        await self._ready.wait()
+
     def opened_store(self) -> Store:
         if self._store is None or not self.opened:
             raise ServiceUnavailableError("the ledger's database is not open yet")
@@ -228,6 +249,47 @@ def _make(options: LedgerOptions) -> Store:
     # A journal that survives a power cut may only let go of what the database cannot lose either.
     durable = options.journal.fsync == "group"
     return store_at(options.database_url, options.data_dir, durable=durable)
+
+
+def _admission(passage: Passage) -> Admission:
+    """What a row can be made of should the process die now."""
+    asked, holder = passage.asked, passage.holder
+    worth = passage.worth
+    if worth is None:
+        # Nobody asked what it may cost: whoever finds it works that out from these bounds.
+        usage, hold, model = Usage(input=asked.size, output=_longest_answer(asked)), None, ""
+    else:
+        worst = worth.worst
+        usage = Usage(input=worst.prompt, output=worst.output)
+        hold, model = (None if worst.unknown and not worst.amount else worst.amount), worst.model
+    return Admission(
+        passage.call_id,
+        passage.at,
+        asked.model,
+        passage.operation,
+        asked.stream,
+        passage.key,
+        holder.team_id,
+        holder.user_id,
+        passage.tags,
+        hold,
+        usage,
+        worst_model=model,
+        request_id=passage.request_id,
+        session=passage.session,
+        end_user=asked.end_user,
+        client=passage.address(),
+        traceparent=passage.traceparent,
+    )
+
+
+def _longest_answer(asked: Asked) -> int:
+    """The tokens an answer was limited to; 0 where it was not."""
+    for name in ("max_completion_tokens", "max_tokens"):
+        if name in asked.members:
+            said = bytes(asked.members[name])
+            return int(said) if said.isdigit() and len(said) < 10 else 0
+    return 0
 
 
 def _refused(reason: str) -> ServiceUnavailableError:

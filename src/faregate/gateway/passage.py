@@ -11,13 +11,18 @@ from msgspec import structs
 
 from faregate.config.settings import ModelDeployment
 from faregate.core import receipt as receipts
+from faregate.core.directory import MASTER_HOLDER, Holder
 from faregate.core.receipt_text import cost_fields
 from faregate.core.routing import Attempts
 from faregate.errors import APIError
 from faregate.gateway.asgi import Exchange, Header
-from faregate.gateway.asked import Asked
+from faregate.gateway.asked import Asked, Labels
 from faregate.gateway.outlet import Outlet
+from faregate.gateway.purse import Purse
+from faregate.gateway.refusals import TOLD, remaining
 from faregate.gateway.snapshot import Snapshot
+from faregate.gateway.worth import Worth
+from faregate.money import Usd
 from faregate.types import Attempt, Charge, ErrorFacts, Outcome, Receipt, Row, Usage
 from faregate.wire import openai_chat
 
@@ -31,11 +36,14 @@ _CUT_OFF = ErrorFacts(status=499, code="cancelled", message="the client left")
 class Desk(Protocol):
     """Where calls are let in and their rows are kept."""
 
-    def admit(self, passage: "Passage") -> None:
-        """Let a call in. Raises :class:`APIError` for one that is not."""
+    def admit(self, passage: "Passage") -> Awaitable[None] | None:
+        """Let a call in. Raises, as the result does, :class:`APIError` for one that is not."""
 
-    def record(self, row: Row) -> Awaitable[None] | None:
-        """Keep the row of a call that was let in; must neither block nor raise.
+    def enter(self, passage: "Passage", outlet: Outlet) -> Awaitable[None] | None:
+        """Let an attempt at a deployment begin. Raises, as the result does, the refusal."""
+
+    def record(self, passage: "Passage", row: Row) -> Awaitable[None] | None:
+        """Settle a call that was let in and keep its row; must neither block nor raise.
 
         A result is to be awaited before the answer's last byte goes out.
         """
@@ -57,17 +65,25 @@ class Passage:
         "exchange",
         "fallbacks",
         "first_byte",
+        "holder",
+        "holds",
         "key",
         "operation",
         "outcome",
         "outlet",
+        "purses",
         "receipt",
         "recorded",
+        "refusal",
         "request_id",
+        "session",
         "snapshot",
+        "stand_ins",
         "status",
+        "tags",
         "tries",
         "upstream_seconds",
+        "worth",
     )
 
     def __init__(
@@ -89,8 +105,22 @@ class Passage:
         given = exchange.header(b"x-request-id")
         self.request_id = given if given.isprintable() and 0 < len(given) <= 128 else self.call_id
         self.desk = desk
+        self.holder: Holder = MASTER_HOLDER
         self.key = ""
+        """The id of the holder's key."""
+        self.tags: tuple[str, ...] = ()
+        self.session = ""
         self.asked = asked
+        # What is held for it
+        self.purses: dict[str, Purse] = {}
+        """By deployment id; the caller's own under the empty text."""
+        self.holds = 0
+        self.worth: Worth | None = None
+        """What it may take at most, where a budget or limit asked."""
+        self.stand_ins: dict[str, Usd] = {}
+        """Pico-dollars that stand in for a cost that stays unknown, by deployment id."""
+        self.refusal: APIError | None = None
+        """Why a budget or limit let the last attempt not begin."""
         # What was tried
         self.attempts = attempts
         """Which deployment comes next."""
@@ -110,6 +140,15 @@ class Passage:
         self.outcome: Outcome = "failed"
         self.first_byte: float | None = None
         self.recorded = False
+
+    def hold_for(self, holder: Holder, labels: Labels) -> None:
+        """Whose call it is."""
+        self.holder = holder
+        self.key = holder.id
+        self.tags = holder.tags
+        if labels.tags:
+            self.tags = tuple(dict.fromkeys((*holder.tags, *labels.tags)))
+        self.session = labels.session
 
     def tried(self, outlet: Outlet, began: float, error: ErrorFacts | None, status: int) -> None:
         """Take down an attempt. ``began`` is of the performance counter."""
@@ -163,7 +202,7 @@ class Passage:
     def failed(self, error: APIError) -> None:
         """The call ends with an error."""
         self.error = error.code
-        self.outcome = "failed"
+        self.outcome = "refused" if error is self.refusal and not self.tries else "failed"
         self.status = self.status or error.status_code
 
     def crashed(self) -> None:
@@ -246,9 +285,11 @@ class Passage:
                 found.append((b"x-faregate-cost", details["total"].encode()))
             if "router_fee" in details:
                 found.append((b"x-faregate-router-fee", details["router_fee"].encode()))
+        own = self._limit_headers()
         for name, value in upstream.items():
-            if name.startswith(_PASSED_ON):
+            if name.startswith(_PASSED_ON) and not own:
                 found.append((_header(name), _header(value)))
+        found += own
         if self.snapshot.settings.general.compat_headers:
             found += self._litellm_headers()
         return found
@@ -256,10 +297,22 @@ class Passage:
     def error_headers(self, error: APIError) -> list[Header]:
         """What an error carries: the same facts, and how long to wait where that is known."""
         found = self.headers("", {})
+        told = {name for name, _ in found}
+        for name, value in error.headers.items():
+            if name.startswith(TOLD) and name.encode() not in told:
+                found.append((_header(name), _header(value)))
         if error.retry_after is not None:
             found.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
             found.append((b"retry-after-ms", b"%d" % int(error.retry_after * 1000)))
         return found
+
+    def _limit_headers(self) -> list[Header]:
+        """What is left of the caller's own limits; the upstream's would be about something else."""
+        purse = self.purses.get("")
+        if purse is None or not purse.holds:
+            return []
+        left = remaining(purse.holds[0], time.time())
+        return [(name.encode(), value.encode()) for name, value in left.items()]
 
     def _litellm_headers(self) -> list[Header]:
         found: list[Header] = [
@@ -280,7 +333,7 @@ class Passage:
         self.recorded = True
         used = sum(charge.usage.prompt + charge.usage.completion for charge in self.charges)
         self.attempts.close(time.monotonic(), tokens=used)
-        durable = self.desk.record(self.row())
+        durable = self.desk.record(self, self.row())
         if durable is not None:
             await durable
 
@@ -300,6 +353,10 @@ class Passage:
             first_byte=None if first is None else ended - (time.perf_counter() - first),
             ended=ended,
             key=self.key,
+            team=self.holder.team_id,
+            user=self.holder.user_id,
+            tags=self.tags,
+            session=self.session,
             requested_model=self.asked.model,
             deployment="" if outlet is None else outlet.deployment.id,
             provider="" if outlet is None else outlet.deployment.provider,
@@ -311,10 +368,23 @@ class Passage:
             receipt=self.receipt,
             upstream_seconds=self.upstream_seconds,
             overhead_us=overhead,
+            client=self.address(),
             end_user=self.asked.end_user,
-            traceparent=self.exchange.header(b"traceparent")[:_LONGEST_ID],
+            traceparent=self.traceparent,
             fallbacks=self.fallbacks,
         )
+
+    @property
+    def traceparent(self) -> str:
+        """The client's W3C trace context, where it sent one."""
+        return self.exchange.header(b"traceparent")[:_LONGEST_ID]
+
+    def address(self) -> str:
+        """The client's address, where the configuration wants it kept."""
+        if not self.snapshot.settings.general.record_client_address:
+            return ""
+        client = self.exchange.scope.get("client")
+        return str(client[0]) if client else ""
 
 
 @functools.lru_cache(maxsize=1024)

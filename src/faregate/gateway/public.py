@@ -22,25 +22,23 @@ _CREATED = 1_700_000_000  # OpenAI's clients want a number; ours has no meaning
 
 
 async def models(exchange: Exchange, snapshot: Snapshot) -> None:
-    """GET /v1/models: the model names of the configuration."""
-    snapshot.identify(client_key(exchange))
-    names = snapshot.settings.names()
+    """GET /v1/models: the model names the key may call."""
+    names = snapshot.names(snapshot.identify(client_key(exchange)))
     listed = {"object": "list", "data": [_model(name) for name in names]}
     await exchange.reply_json(200, listed)
 
 
 async def model(exchange: Exchange, snapshot: Snapshot, name: str) -> None:
     """GET /v1/models/{id}. Raises :class:`NotFoundError` for a name nobody configured."""
-    snapshot.identify(client_key(exchange))
-    snapshot.check_known(name)
+    snapshot.check_allowed(snapshot.identify(client_key(exchange)), name)
     await exchange.reply_json(200, _model(name))
 
 
 async def receipt(exchange: Exchange, snapshot: Snapshot, find: Find, call_id: str) -> None:
-    """GET /v1/receipts/{call_id}: the receipt of a recent call."""
-    snapshot.identify(client_key(exchange))
+    """GET /v1/receipts/{call_id}: the receipt of a call, for its own key and for admins."""
+    holder = snapshot.identify(client_key(exchange))
     row = await find(call_id)
-    if row is None:
+    if row is None or not (holder.role or row.key == holder.id):
         raise NotFoundError(
             f"no call {call_id[:64]!r} among the last ones; receipts are kept for recent calls",
             code="receipt_not_found",

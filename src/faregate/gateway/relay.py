@@ -14,9 +14,10 @@ from faregate.core.routing import Attempts, Stop
 from faregate.errors import APIError, ConfigError
 from faregate.gateway import failures
 from faregate.gateway.asgi import Exchange, error_fields
-from faregate.gateway.asked import Asked
+from faregate.gateway.asked import Asked, labels_of
 from faregate.gateway.counting import count
 from faregate.gateway.hangup import Watch
+from faregate.gateway.outlet import Outlet
 from faregate.gateway.passage import Desk, Passage
 from faregate.gateway.snapshot import Snapshot
 from faregate.gateway.streaming import send_stream
@@ -42,13 +43,17 @@ async def relay(
     Raises :class:`APIError` for a call that was not admitted; from then on every way out of here
     leaves exactly one row with ``desk``.
     """
-    key = snapshot.identify(client_key(exchange))
+    holder = snapshot.identify(client_key(exchange))
     body = await exchange.read(snapshot.settings.general.limits.max_body_bytes)
     asked = peek(snapshot, body, model, operation)
-    attempts = plan(snapshot, exchange, asked)
+    snapshot.check_allowed(holder, asked.model)
+    labels = labels_of(exchange.headers, asked.members)
+    attempts = plan(snapshot, exchange, asked, labels.tags)
     passage = Passage(exchange, snapshot, operation, asked, attempts, desk)
-    passage.key = key
-    desk.admit(passage)
+    passage.hold_for(holder, labels)
+    holding = desk.admit(passage)
+    if holding is not None:
+        await holding
     with Watch(passage) as watch:
         try:
             await send(passage)
@@ -91,18 +96,16 @@ def peek(snapshot: Snapshot, body: bytes, model: str, operation: str) -> Asked:
         raise failures.bad_request(message) from None
     except openai_chat.WireError as error:
         raise failures.bad_request(str(error)) from None
-    asked.tokens = len(body) // _BYTES_A_TOKEN
+    asked.size = len(body)
+    asked.tokens = asked.size // _BYTES_A_TOKEN
     return asked
 
 
-def plan(snapshot: Snapshot, exchange: Exchange, asked: Asked) -> Attempts[ModelDeployment]:
-    """The deployments of the model, in order. Raises :class:`NotFoundError` listing the names."""
-    snapshot.check_known(asked.model)
+def plan(
+    snapshot: Snapshot, exchange: Exchange, asked: Asked, tags: tuple[str, ...]
+) -> Attempts[ModelDeployment]:
+    """The deployments of the model, in order. ``tags`` are those the request states."""
     routing = snapshot.settings.routing
-    tags: list[str] = []
-    if routing.enable_tag_filtering:
-        said = exchange.header(b"x-faregate-tags") or exchange.header(b"x-litellm-tags")
-        tags = [tag.strip() for tag in said.split(",") if tag.strip()]
     asked.patience = patience(exchange, asked, routing.timeout)
     return snapshot.router.attempts(
         asked.model,
@@ -131,6 +134,8 @@ async def send(passage: Passage) -> None:
     while True:
         step = passage.attempts.next(error, time.monotonic(), random.random)
         if isinstance(step, Stop):
+            if passage.refusal is not None and (step.error is None or step.error.kind == "held"):
+                raise passage.refusal
             raise failures.stopped(step, passage.outlet, passage.asked.model)
         if step.wait > 0 and not passage.left_alone:
             await asyncio.sleep(step.wait)
@@ -140,7 +145,11 @@ async def send(passage: Passage) -> None:
             raise failures.exception(error, passage.outlet, passage.asked.model)
         if step.why in ("other", "fallback"):
             passage.fallbacks += 1
-        passage.outlet = outlet = passage.snapshot.outlet(step.deployment)
+        outlet = passage.snapshot.outlet(step.deployment)
+        error = await enter(passage, outlet)
+        if error is not None:
+            continue
+        passage.outlet = outlet
         try:
             error = await once(passage, outlet)
             for _ in range(MOST_DROPPED):
@@ -151,6 +160,20 @@ async def send(passage: Passage) -> None:
             raise failures.bad_request(str(wrong)) from None
         if error is None:
             return
+
+
+async def enter(passage: Passage, outlet: Outlet) -> ErrorFacts | None:
+    """Hold what the attempt may take; why it may not begin, where a budget or limit says so."""
+    try:
+        entering = passage.desk.enter(passage, outlet)
+        if entering is not None:
+            await entering
+    except APIError as refused:
+        passage.refusal = refused
+        return ErrorFacts(
+            status=refused.status_code, code=refused.code, message=refused.message, kind="held"
+        )
+    return None
 
 
 async def estimate(passage: Passage) -> None:

@@ -4,6 +4,7 @@ A request takes the snapshot it finds when it comes in and keeps it to its end, 
 reloaded meanwhile.
 """
 
+import copy
 import functools
 import hmac
 import time
@@ -11,15 +12,22 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from faregate.config.settings import ModelDeployment, Settings
+from faregate.core.directory import MASTER, MASTER_HOLDER, Directory, Holder
 from faregate.core.pricebook import PriceBook, Unpriced
 from faregate.core.routing import Router
-from faregate.errors import AuthenticationError, FaregateError, NotFoundError
+from faregate.core.worst_case import WorstCases
+from faregate.errors import (
+    AuthenticationError,
+    FaregateError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServiceUnavailableError,
+)
 from faregate.gateway.outlet import Outlet
 from faregate.money import Usd
 from faregate.types import Deployment
 
-MASTER = "master"
-"""The name of the master key, as rows and logs show it."""
+__all__ = ["MASTER", "Snapshot", "unusable"]
 
 _FILLED = 1024
 """Models of wildcard entries kept ready."""
@@ -35,13 +43,25 @@ class Snapshot:
         book: PriceBook,
         master_key: str,
         previous: "Snapshot | None" = None,
+        directory: Directory | None = None,
     ) -> None:
-        """``previous`` hands on what was learnt about deployments that are still there.
+        """``previous`` hands on what was learnt about deployments that are still there, and its
+        directory where none is given.
 
         Raises :class:`ConfigError` naming a deployment that cannot be called.
         """
         self.settings = settings
         self.book = book
+        if directory is None:
+            directory = Directory() if previous is None else previous.directory
+        self.directory: Directory = directory
+        self.every_key_known: bool = previous is None or previous.every_key_known
+        """False until the database was read: a key that is not known may yet be one."""
+        known = previous is not None and previous.book is book
+        self.bounds: WorstCases = (
+            previous.bounds if previous is not None and known else WorstCases(book)
+        )
+        """What calls may cost at most."""
         self._master = sha256(master_key.encode()).digest()
         self._outlets: Mapping[str, Outlet] = {
             entry.id: Outlet(entry) for entry in settings.deployments() if not _is_pattern(entry)
@@ -55,8 +75,17 @@ class Snapshot:
         )
         self._filled: dict[tuple[str, str], Outlet] = {}
 
-    def identify(self, key: str) -> str:
-        """The name of a client's key. Raises :class:`AuthenticationError`; takes the same time."""
+    def with_directory(self, directory: Directory, *, every_key_known: bool) -> "Snapshot":
+        """The same with other keys and budgets; all else is shared."""
+        other = copy.copy(self)
+        other.directory = directory
+        other.every_key_known = every_key_known
+        return other
+
+    def identify(self, key: str) -> Holder:
+        """Who presents a key. Raises :class:`AuthenticationError` for one that is unknown, blocked
+        or expired; takes the same time whatever part of a guess was right.
+        """
         if not key:
             raise AuthenticationError(
                 "no API key: send it as 'Authorization: Bearer …', 'x-api-key' or 'api-key'",
@@ -66,16 +95,42 @@ class Snapshot:
         if hmac.compare_digest(
             sha256(key.encode("utf-8", "surrogateescape")).digest(), self._master
         ):
-            return MASTER
+            return MASTER_HOLDER
+        now = time.time()
+        holder = self.directory.holder(key, now)
+        if holder is not None:
+            barred = holder.barred(now)
+            if barred is not None:
+                raise AuthenticationError(barred.message, code=f"key_{barred.why}")
+            return holder
+        if not self.every_key_known:
+            raise ServiceUnavailableError(
+                "the keys are still being read from the database; ask again in a moment",
+                code="keys_unknown",
+                retry_after=1.0,
+            )
         raise AuthenticationError("the API key is not valid", code="invalid_api_key")
 
-    def check_known(self, model: str) -> None:
-        """Raises :class:`NotFoundError`, listing the names, for a model nobody configured."""
-        if model in self.settings.models or self.settings.find(model):
-            return
-        names = self.settings.names()
+    def check_allowed(self, holder: Holder, model: str) -> None:
+        """Raises :class:`PermissionDeniedError` for a model its holder may not call, and
+        :class:`NotFoundError`, listing the names the holder may see, for one nobody configured.
+        """
+        refusal = holder.refusal(model)
+        if model not in self.settings.models and not self.settings.find(model):
+            raise self._unknown(holder, model)
+        if refusal is not None:
+            raise PermissionDeniedError(
+                refusal.message, model=model[:200], code=refusal.why, param="model"
+            )
+
+    def names(self, holder: Holder) -> tuple[str, ...]:
+        """The model names a holder may call, of those that are listed."""
+        return tuple(name for name in self.settings.names() if holder.refusal(name) is None)
+
+    def _unknown(self, holder: Holder, model: str) -> NotFoundError:
+        names = self.names(holder)
         listed = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-        raise NotFoundError(
+        return NotFoundError(
             f"no model named {model[:200]!r}; the models are {listed or '(none configured)'}",
             model=model[:200],
             code="model_not_found",

@@ -118,6 +118,10 @@ class MemoryCounters:
         """Give a hold back whole."""
         self._book.release(hold)
 
+    def release_now(self, hold: Hold) -> None:
+        """The same without a coroutine."""
+        self._book.release(hold)
+
     async def restore(self, accounts: Iterable[Account], spends: Iterable[Spend]) -> bool:
         """Make budgets known, with what the ledger says was spent."""
         self._book.restore(accounts, spends, self._clock())

@@ -33,6 +33,8 @@ from faregate.store.journal_home import Home, dead_homes
 from faregate.store.journal_segment import SUFFIX, refused
 from faregate.types import Row
 
+Appraise: TypeAlias = Callable[[Admission], Admission]
+
 Kind: TypeAlias = Literal["damaged", "newer", "malformed", "failing"]
 
 _Decoded = TypeVar("_Decoded", Row, Admission)
@@ -82,8 +84,9 @@ class _Part(NamedTuple):
 class DeadJournal:
     """The journal of a process that is gone. Its directory is locked until it is finished."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, appraise: Appraise = lambda admission: admission) -> None:
         """Reads nothing yet."""
+        self._appraise = appraise
         self.path = home.path
         self._home = home
         self._corrupt = home.path.parent / "corrupt"
@@ -159,7 +162,7 @@ class DeadJournal:
                         yield row
         for admission in waiting.values():
             self.lost += 1
-            yield lost_row(admission)
+            yield lost_row(self._appraise(admission))
 
     def _decoded(
         self, path: Path, found: Frame, decode: Callable[[bytes], _Decoded]
@@ -201,15 +204,23 @@ class DeadJournal:
         _log.error("journal: %s", problem)
 
 
-async def replay(root: Path, appender: Appender, *, batch_rows: int = 500) -> Replayed:
+async def replay(
+    root: Path,
+    appender: Appender,
+    *,
+    batch_rows: int = 500,
+    appraise: Appraise = lambda admission: admission,
+) -> Replayed:
     """Store what dead processes left under ``root`` and delete it then. Waits for the store.
+
+    ``appraise`` may add the worst case to a lost call that was let in without one; must not raise.
 
     Cancelled, it leaves the rest for the next start. Journals of living processes are not touched.
     Raises :class:`JournalError` when ``root`` cannot be read; a single journal that cannot be read
     is left where it is and noted.
     """
     homes = await asyncio.to_thread(dead_homes, root)
-    done = [DeadJournal(home) for home in homes]
+    done = [DeadJournal(home, appraise) for home in homes]
     problems: list[Problem] = []
     try:
         for dead in done:

@@ -1,0 +1,162 @@
+"""Who may call and for how much, in one process: the directory, the counters and the gate."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from faregate.config.settings import Redis, Settings
+from faregate.core.budget import Budget, SoftLimit
+from faregate.core.directory import Directory
+from faregate.core.windows import TOTAL
+from faregate.gateway.following import Follower
+from faregate.gateway.gate import Gate
+from faregate.gateway.ledger import Ledger
+from faregate.gateway.restoring import Restorer
+from faregate.money import format_usd
+from faregate.store.counters import Counters, MemoryCounters
+from faregate.store.redis_counters import RedisCounters
+from faregate.types import HttpRequest
+from faregate.upstream.limits import Timeouts
+from faregate.upstream.transport import shared
+from faregate.upstream.transport_errors import TransportError
+
+_log = logging.getLogger("faregate.budgets")
+
+EVERYTHING = "config/everything"
+"""The id of the budget that ``max_budget`` of the configuration is."""
+
+
+class AccessOptions(Struct, frozen=True, kw_only=True):
+    """What a process needs to know who may call."""
+
+    data_dir: Path | None = None
+    """Where the last directory known is kept; None: nowhere."""
+    redis: Redis | None = None
+    alone: bool = True
+    """Whether no other process of this server counts; others share Redis or have no budgets."""
+
+
+class Access:
+    """Made and used in one process's event loop."""
+
+    def __init__(
+        self,
+        options: AccessOptions,
+        ledger: Ledger | None,
+        settings: Callable[[], Settings],
+        on_directory: Callable[[Directory], None],
+        on_other: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Raises :class:`ConfigError` for an address of Redis that means nothing."""
+        self._ledger = ledger
+        self._settings = settings
+        self.directory = Directory()
+        self._publish = on_directory
+        self.follower = Follower(options.data_dir, self._extra, self._take, on_other)
+        self._counters = counters_of(options.redis)
+        general = settings().general
+        self.gate = Gate(
+            self._counters,
+            Restorer(self._counters, ledger),
+            lambda: self.directory,
+            self._warn,
+            on_outage=general.on_counters_outage,
+            alone=options.alone or options.redis is not None,
+        )
+        self._following: asyncio.Task[None] | None = None
+        self._warnings: set[asyncio.Task[None]] = set()
+        self.soft_limits = 0
+        """How often a budget has reached its soft limit here."""
+
+    def start(self) -> None:
+        """Take the last directory known and begin to follow the database."""
+        loop = asyncio.get_running_loop()
+        self._take(self.follower.load_copy())
+        if self._ledger is None:
+            self.follower.fresh = True
+            return
+        self._following = loop.create_task(self._follow(self._ledger))
+
+    async def start_counters(self) -> None:
+        """Reach the shared counters, where there are any."""
+        await self._counters.start()
+
+    async def stop(self) -> None:
+        """End following and settle what is still to be settled."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait({self._following})
+        await self.follower.stop()
+        await self.gate.close()
+
+    async def _follow(self, ledger: Ledger) -> None:
+        self.follower.start(await ledger.opened())
+
+    def _take(self, directory: Directory) -> None:
+        self.directory = directory
+        self._publish(directory)
+
+    def _extra(self) -> tuple[Budget, ...]:
+        """The budget of everything that the configuration states."""
+        general = self._settings().general
+        if general.max_budget is None:
+            return ()
+        return (
+            Budget(
+                id=EVERYTHING,
+                scope="everything",
+                limit=general.max_budget,
+                window=general.budget_duration or TOTAL,
+            ),
+        )
+
+    def _warn(self, reached: SoftLimit) -> None:
+        account = reached.account
+        soft = account.soft_limit or 0
+        text = (
+            f"{account.title} has reached its soft limit: ${format_usd(reached.spent, places=2)}"
+            f" spent, soft limit ${format_usd(soft, places=2)},"
+            f" limit ${format_usd(account.limit, places=2)}"
+        )
+        self.soft_limits += 1
+        _log.warning("%s", text)
+        url = self._settings().general.alert_webhook_url
+        if url:
+            body = {
+                "text": text,
+                "budget": account.id.removeprefix("usd/"),
+                "scope": account.scope,
+                "scope_id": account.scope_id,
+                "spent": format_usd(reached.spent),
+                "soft_limit": format_usd(soft),
+                "limit": format_usd(account.limit),
+            }
+            task = asyncio.get_running_loop().create_task(_post(url.reveal(), body))
+            self._warnings.add(task)
+            task.add_done_callback(self._warnings.discard)
+
+
+def counters_of(redis: Redis | None) -> Counters:
+    """The counters: in this process, or in Redis where one is configured.
+
+    Raises :class:`ConfigError` where the extra ``redis`` is missing or the address means nothing.
+    """
+    return MemoryCounters() if redis is None else RedisCounters(redis.address())
+
+
+async def _post(url: str, body: dict[str, str]) -> None:
+    request = HttpRequest(
+        "POST", url, {"content-type": "application/json"}, msgspec.json.encode(body)
+    )
+    timeouts = Timeouts(connect=5.0, first_byte=10.0, between=10.0, total=10.0)
+    try:
+        answer = await shared().send(request, timeouts)
+    except TransportError as error:
+        _log.warning("the alert was not delivered: %s", str(error).partition(": ")[2])
+        return
+    if answer.status >= 300:
+        _log.warning("the alert was not taken: the webhook answered %d", answer.status)

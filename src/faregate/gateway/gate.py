@@ -1,0 +1,310 @@
+"""Budgets and limits on the data path: a hold before, the charge after.
+
+A call's worst case is held in every budget and limit it touches before anything is sent, and
+replaced by what it took when it has ended. In one process that takes no waiting; with shared
+counters it is one round trip.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from typing import Any, Literal
+
+from faregate.config.settings import ModelDeployment
+from faregate.core.budget import (
+    Account,
+    Actual,
+    Claim,
+    Hold,
+    Refused,
+    SoftLimit,
+    Standing,
+    unpriced_gate,
+)
+from faregate.core.directory import Directory
+from faregate.gateway.outlet import Outlet
+from faregate.gateway.passage import Passage
+from faregate.gateway.purse import Purse
+from faregate.gateway.refusals import refusal, unknown
+from faregate.gateway.restoring import Restorer
+from faregate.gateway.worth import Worth, worth_of
+from faregate.money import Usd
+from faregate.store.counters import Counters, MemoryCounters, Unavailable
+from faregate.types import Charge
+
+_log = logging.getLogger("faregate.budgets")
+
+Warn = Callable[[SoftLimit], None]
+"""Told when a budget's spending has reached its soft limit; must neither block nor raise."""
+
+CHAT = "chat/completions"
+
+_CALLER = ""
+"""The purse of whoever calls; the others are deployments', by their ids."""
+
+_TRIES = 3
+
+SEVERAL = "several workers can only count together in Redis (router_settings.redis_url)"
+
+
+class Gate:
+    """Asks the counters on behalf of calls."""
+
+    def __init__(
+        self,
+        counters: Counters,
+        restorer: Restorer,
+        directory: Callable[[], Directory],
+        warn: Warn,
+        *,
+        on_outage: Literal["serve", "refuse"] = "refuse",
+        alone: bool = True,
+    ) -> None:
+        """``directory`` gives the one in force. ``on_outage``: whether a call goes out while its
+        budgets cannot be known. ``alone`` is False where other processes of this server count by
+        themselves: then no budget or limit can be kept, and calls that have one are refused.
+        """
+        self._alone = alone
+        self._counters = counters
+        self._directory = directory
+        self._memory = counters if isinstance(counters, MemoryCounters) else None
+        self._restorer = restorer
+        self._on_outage = on_outage
+        self._warn = warn
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failures = 0
+        """Calls for which the counters did not answer."""
+
+    async def close(self) -> None:
+        """Finish settling, then let the counters go."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5.0)
+        await self._counters.close()
+
+    def admit(self, passage: Passage) -> Awaitable[None] | None:
+        """Hold what the call may take. Raises (or the result does) the refusal.
+
+        None where nothing is to be waited for.
+        """
+        asked = passage.asked
+        snapshot = passage.snapshot
+        accounts = snapshot.directory.accounts(passage.holder, asked.model, passage.tags)
+        if not accounts:
+            return None
+        if not self._alone:
+            raise unknown(SEVERAL)
+        purse = passage.purses[_CALLER] = Purse(accounts)
+        passage.worth = worth = _worth(passage, snapshot.settings.find(asked.model))
+        return self._hold(passage, purse, worth.claims(snapshot.directory, accounts))
+
+    def enter(self, passage: Passage, outlet: Outlet) -> Awaitable[None] | None:
+        """Hold what an attempt at a deployment may take beyond what is held already.
+
+        Raises (or the result does) the refusal: the deployment is to be passed over.
+        """
+        entry = outlet.entry
+        accounts = passage.snapshot.directory.deployment_accounts(entry.id)
+        if entry.on_unpriced == "refuse_next":
+            accounts = (*accounts, unpriced_gate(entry.id))
+        if not accounts and not passage.purses:
+            return None
+        if not accounts and not passage.tries and entry.on_unpriced != "worst_case":
+            return None  # the first attempt is in what was held at admission
+        worth = _worth(passage, (entry,))
+        if entry.on_unpriced == "worst_case":
+            passage.stand_ins[entry.id] = worth.worst.amount
+        if accounts and entry.id not in passage.purses:
+            passage.purses[entry.id] = Purse(accounts)
+        if self._memory is None:
+            return self._enter_slowly(passage, entry.id, worth)
+        for purse, claims in self._claims(passage, entry.id, worth):
+            waiting = self._hold(passage, purse, claims)
+            if waiting is not None:  # a budget's spending is to be read first
+                return self._enter_slowly(passage, entry.id, worth, waiting)
+        return None
+
+    def settle(self, passage: Passage) -> None:
+        """Replace every hold of a call by what it took. Never raises."""
+        if passage.snapshot.directory is not self._directory():
+            self._charge_late(passage)
+        for name, purse in passage.purses.items():
+            actual = None
+            if passage.tries or passage.charges:
+                actual = _actual(passage, name)
+            for hold in purse.holds:
+                self._close(hold, actual)
+                # The first one takes all of it; those added for later attempts are given back.
+                actual = None
+
+    async def standings(self, accounts: Sequence[Account]) -> tuple[Standing, ...] | None:
+        """How accounts stand, read from the ledger where that was not done yet."""
+        await self._restorer.restore([each for each in accounts if each.measure == "usd"])
+        return await self._counters.standings(accounts)
+
+    async def reopen(self, deployment: str) -> None:
+        """A price was added: a deployment that waited for one takes calls again."""
+        await self._counters.forget(unpriced_gate(deployment))
+
+    async def charge(self, account: Account, amount: int, at: float) -> None:
+        """An amount learnt later."""
+        await self._counters.charge(account, amount, at)
+
+    def _claims(
+        self, passage: Passage, deployment: str, worth: Worth
+    ) -> Iterator[tuple[Purse, tuple[Claim, ...]]]:
+        """What each purse must hold for this attempt, where that is more than it does."""
+        directory = passage.snapshot.directory
+        for name in (_CALLER, deployment):
+            purse = passage.purses.get(name)
+            if purse is None:
+                continue
+            if not purse.holds:
+                yield purse, worth.claims(directory, purse.accounts)
+                continue
+            need = _spent(passage, name) + worth.worst.amount - purse.held
+            if need > 0:
+                yield (
+                    purse,
+                    tuple(
+                        Claim(each, need)
+                        for each in purse.accounts
+                        if each.measure == "usd" and not directory.reserves_estimates(each)
+                    ),
+                )
+
+    async def _enter_slowly(
+        self,
+        passage: Passage,
+        deployment: str,
+        worth: Worth,
+        waiting: Awaitable[None] | None = None,
+    ) -> None:
+        if waiting is not None:
+            await waiting
+        for purse, claims in self._claims(passage, deployment, worth):
+            more = self._hold(passage, purse, claims)
+            if more is not None:
+                await more
+
+    def _hold(
+        self, passage: Passage, purse: Purse, claims: Sequence[Claim]
+    ) -> Awaitable[None] | None:
+        if not claims:
+            return None
+        name = passage.call_id
+        if passage.holds:
+            name = f"{name}/{passage.holds + 1}"
+        passage.holds += 1
+        if self._memory is not None:
+            found = self._memory.reserve_now(name, claims)
+            if isinstance(found, Hold):
+                purse.keep(found)
+                return None
+            if isinstance(found, Refused):
+                raise refusal(found, time.time())
+        return self._hold_slowly(purse, name, claims)
+
+    async def _hold_slowly(self, purse: Purse, name: str, claims: Sequence[Claim]) -> None:
+        reason = "its spending cannot be read"
+        for _ in range(_TRIES):
+            found = await self._counters.reserve(name, claims)
+            if isinstance(found, Hold):
+                purse.keep(found)
+                return
+            if isinstance(found, Refused):
+                raise refusal(found, time.time())
+            if isinstance(found, Unavailable):
+                self.failures += 1
+                if self._on_outage == "serve":
+                    purse.keep(found.hold)
+                    return
+                await self._counters.release(found.hold)
+                raise unknown(found.reason)
+            names = set(found.accounts)
+            reason = await self._restorer.restore(
+                claim.account for claim in claims if claim.account.id in names
+            )
+            if reason:
+                break
+        self.failures += 1
+        if self._on_outage == "refuse":
+            raise unknown(reason)
+
+    def _charge_late(self, passage: Passage) -> None:
+        """Budgets made while the call was under way count it, too."""
+        directory = self._directory()
+        if not directory.limited:
+            return
+        holder = directory.holder_of(passage.holder.id) or passage.holder
+        caller = passage.purses.get(_CALLER)
+        known = {each.id for each in caller.accounts} if caller is not None else set()
+        spent = _spent(passage, _CALLER)
+        for account in directory.accounts(holder, passage.asked.model, passage.tags):
+            if account.id not in known and account.measure == "usd" and spent:
+                self._later(self._counters.charge(account, spent, passage.at))
+
+    def _close(self, hold: Hold, actual: Actual | None) -> None:
+        if self._memory is not None:
+            if actual is None:
+                self._memory.release_now(hold)
+            else:
+                self._told(self._memory.settle_now(hold, actual))
+        elif actual is None:
+            self._later(self._counters.release(hold))
+        else:
+            self._later(self._settle(hold, actual))
+
+    async def _settle(self, hold: Hold, actual: Actual) -> None:
+        self._told(await self._counters.settle(hold, actual))
+
+    def _told(self, reached: tuple[SoftLimit, ...]) -> None:
+        for each in reached:
+            self._warn(each)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("budgets: not settled: %r", task.exception())
+
+
+def _worth(passage: Passage, entries: Sequence[ModelDeployment]) -> Worth:
+    asked = passage.asked
+    return worth_of(
+        passage.snapshot,
+        entries,
+        asked.members,
+        asked.size,
+        passage.at,
+        answers=passage.operation == CHAT,
+    )
+
+
+def _charges(passage: Passage, purse: str) -> list[Charge]:
+    """The charges that count against a purse."""
+    return [each for each in passage.charges if purse in (_CALLER, each.deployment)]
+
+
+def _spent(passage: Passage, purse: str) -> Usd:
+    """Pico-dollars that a purse has to pay so far; what stands in for an unknown price included."""
+    spent = 0
+    for charge in _charges(passage, purse):
+        if charge.total is not None:
+            spent += charge.total
+        elif charge.deployment in passage.stand_ins:
+            spent += passage.stand_ins[charge.deployment]
+        else:
+            spent += sum(line.amount for line in charge.lines)
+    return spent
+
+
+def _actual(passage: Passage, purse: str) -> Actual:
+    charges = _charges(passage, purse)
+    unpriced = any(each.status == "unpriced" for each in charges)
+    tokens = sum(each.usage.prompt + each.usage.completion for each in charges)
+    return Actual(usd=_spent(passage, purse), tokens=tokens, unpriced=int(unpriced))

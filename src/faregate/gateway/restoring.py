@@ -1,0 +1,68 @@
+"""What was spent on budgets before now, from the ledger."""
+
+import asyncio
+import functools
+import time
+from collections.abc import Iterable
+
+from faregate.core.budget import Account, Spend
+from faregate.core.windows import bounds, slotting
+from faregate.errors import FaregateError
+from faregate.gateway.ledger import Ledger
+from faregate.store.counters import Counters
+
+PATIENCE = 2.0
+"""Seconds a call waits for what its budgets have spent."""
+
+
+class Restorer:
+    """Gives the counters what budgets have spent, each once, however many calls ask for it."""
+
+    def __init__(self, counters: Counters, ledger: Ledger | None) -> None:
+        """Without a ledger nothing was kept, and every budget starts at nothing."""
+        self._counters = counters
+        self._ledger = ledger
+        self._asking: dict[str, asyncio.Task[str]] = {}
+
+    async def restore(self, accounts: Iterable[Account]) -> str:
+        """Restore these budgets. Why that cannot be done now; empty when it is done."""
+        tasks = []
+        for account in accounts:
+            task = self._asking.get(account.id)
+            if task is None:
+                task = asyncio.create_task(self._restore(account))
+                self._asking[account.id] = task
+                task.add_done_callback(functools.partial(self._done, account.id))
+            tasks.append(task)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                # Shielded: another call may wait for the same.
+                found = await asyncio.gather(*(asyncio.shield(task) for task in tasks))
+        except TimeoutError:
+            return "the ledger's database does not answer in time"
+        return next((problem for problem in found if problem), "")
+
+    def _done(self, name: str, _task: asyncio.Task[str]) -> None:
+        self._asking.pop(name, None)
+
+    async def _restore(self, account: Account) -> str:
+        spends: list[Spend] = []
+        if self._ledger is not None:
+            try:
+                spends = await self._spends(self._ledger, account)
+            except FaregateError as error:
+                return str(error)
+        if not await self._counters.restore([account], spends):
+            return "the counters do not answer"
+        return ""
+
+    async def _spends(self, ledger: Ledger, account: Account) -> list[Spend]:
+        """Amounts by the instants they count at."""
+        now = time.time()
+        if account.window.rolling:
+            width = slotting(account.window).width / 1000
+            since = now - account.window.seconds - width
+        else:
+            width, since = None, bounds(account.window, now, account.zone).start
+        found = await ledger.spent(account.scope, account.scope_id, since, width)
+        return [Spend(account.id, now if width is None else at, amount) for at, amount in found]
