@@ -132,6 +132,22 @@ def test_text_is_kept_for_counting_when_usage_never_comes() -> None:
     assert "Capital of" in "".join(tap.read_kept().text)
 
 
+@pytest.mark.parametrize("comment", [b": ping\n\n", b":\r\n\r\n"])
+def test_a_comment_of_a_silent_upstream_keeps_the_client_waiting(comment: bytes) -> None:
+    first, rest = CAPTURED.split(b"\n\n", 1)
+    out, tap = run(first + b"\n\n", comment, rest)
+    plain, _ = run(CAPTURED)
+    assert out.replace(b": keep-alive\n\n", b"", 1) == plain
+    assert out != plain
+    assert tap.complete
+
+
+def test_an_event_cut_in_two_is_no_comment() -> None:
+    tap = Tap(ROUTER, usage_asked=True)
+    assert tap.feed(b": half a com") == b""
+    assert tap.feed(b"ment\n") == b""
+
+
 def test_nothing_after_done_goes_out() -> None:
     out, _ = run(CAPTURED + b'data: {"choices":[],"model":"late"}\n\n')
     assert out.endswith(DONE_EVENT)

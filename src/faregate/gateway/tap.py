@@ -19,6 +19,7 @@ _KEPT = 1024 * 1024
 """Bytes of chunks kept for counting tokens, should the provider never say how many there were."""
 
 DONE_EVENT = b"data: [DONE]\n\n"
+_SIGN_OF_LIFE = b": keep-alive\n\n"
 
 
 def _may_say_something(payload: bytes) -> bool:
@@ -84,7 +85,13 @@ class Tap:
         Raises :class:`StreamError` for an error event, ``WireError`` for one that is no JSON,
         ``SseError`` for an endless one.
         """
-        return self._forward(self._decoder.feed(data))
+        events = self._decoder.feed(data)
+        if events:
+            return self._forward(events)
+        # A comment keeps proxies on the way from giving up on a silent stream; its words are not
+        # passed on. One that is cut in two, or comes with an event, is not needed for that.
+        silent = data.startswith(b":") and not self._decoder.pending
+        return _SIGN_OF_LIFE if silent and not self.ended else b""
 
     def finish(self) -> bytes:
         """What an upstream that closed without a last blank line left behind."""
