@@ -222,6 +222,36 @@ async def test_too_many_connections_are_told_so() -> None:
 
 
 @on_both_loops
+async def test_idle_connections_give_way_to_newcomers_the_longest_idle_first() -> None:
+    async with serving(max_connections=3) as site:
+        strangers = [await site.stranger() for _ in range(3)]
+        for index in (1, 0, 2, 0):  # 1 has waited longest, then 2
+            strangers[index].send(GET)
+            assert (await strangers[index].answer()).status == 200
+        newcomer = await site.stranger()
+        newcomer.send(GET)
+        assert (await newcomer.answer()).status == 200
+        assert await strangers[1].reader.read() == b""
+        for index in (0, 2):
+            strangers[index].send(GET)
+            assert (await strangers[index].answer()).status == 200
+
+
+@on_both_loops
+async def test_a_connection_with_a_request_under_way_does_not_give_way() -> None:
+    async with serving(max_connections=1) as site:
+        busy = await site.stranger()
+        busy.send(GET)
+        await busy.answer()
+        busy.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n")
+        await until(lambda: not site.edge.idle)
+        extra = await site.stranger()
+        assert (await extra.only_answer()).status == 503
+        busy.send(b"ok")
+        assert (await busy.answer()).status == 200
+
+
+@on_both_loops
 async def test_nothing_is_kept_of_a_request_after_it() -> None:
     async with serving() as site:
         stranger = await site.stranger()

@@ -23,6 +23,8 @@ class Edge:
         self.limits = limits or EdgeLimits()
         self.connections: set[EdgeProtocol] = set()
         self.running: set[Cycle] = set()
+        self.idle: dict[EdgeProtocol, None] = {}
+        """Connections between two requests, the one that has waited longest first."""
         self.held_bytes = 0
         self.requests = 0
         self.draining = False
@@ -65,6 +67,13 @@ class Edge:
         except TimeoutError:
             return False
         return True
+
+    def make_room(self) -> bool:
+        """Close the connection that has been idle longest; False when none is."""
+        for connection in self.idle:
+            connection.give_way()
+            return True
+        return False
 
     def note_end(self) -> None:
         """A request or connection ended: was it the last one?"""

@@ -54,7 +54,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         self._server = _address(transport.get_extra_info("sockname"))
         count = len(edge.connections)
         edge.connections.add(self)
-        if count >= self._limits.max_connections:
+        if count >= self._limits.max_connections and not edge.make_room():
             if count >= self._limits.max_connections + 256:
                 self.abort()
             else:
@@ -68,6 +68,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         """The client is gone: tell whoever works for it."""
         del exc
         self.edge.connections.discard(self)
+        self.edge.idle.pop(self, None)
         self._deaf = True
         self.deadline = _NEVER
         self._parser = None
@@ -107,8 +108,13 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
             else:  # just accepted: its request may be on the way
                 self.deadline = min(self.deadline, self.loop.time() + self._limits.drain_grace)
 
+    def give_way(self) -> None:
+        """Close an idle connection, for a client that has none."""
+        self._close()
+
     def abort(self) -> None:
         """Drop the connection and whatever is buffered."""
+        self.edge.idle.pop(self, None)
         self._deaf = True
         self._transport.abort()
 
@@ -150,6 +156,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
 
     def _feed(self, data: bytes) -> None:
         self._fresh = False
+        self.edge.idle.pop(self, None)
         try:
             self.parse(data)
         except Refused as refused:
@@ -198,6 +205,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         elif self._in_head:
             self.deadline = self._head_deadline
         elif not self._deaf:
+            self.edge.idle[self] = None
             self.deadline = self.loop.time() + self._limits.idle_timeout
 
     def _time_body(self) -> None:
@@ -303,6 +311,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         Lingering reads and drops what still comes in: closing with bytes unread resets the
         connection, and the client would never see the answer.
         """
+        self.edge.idle.pop(self, None)
         self._deaf = True
         self._current = None
         self._ahead.clear()
