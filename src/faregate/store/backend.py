@@ -78,7 +78,7 @@ class Backend(ABC):
 
 
 @contextmanager
-def naming(backend: Backend) -> Iterator[None]:
+def naming(backend: Backend, *, opening: bool = False) -> Iterator[None]:
     """Turn the drivers' errors into the ledger's.
 
     The drivers' own texts may quote statements, values or the connection's address, so only what a
@@ -92,13 +92,18 @@ def naming(backend: Backend) -> Iterator[None]:
         ) from None
     except DBAPIError as error:
         cause = error.orig.__cause__ if error.orig and error.orig.__cause__ else error.orig
-        raise _named(backend, cause or error, broken=error.connection_invalidated) from None
+        broken = error.connection_invalidated
+        raise _named(backend, cause or error, broken=broken, opening=opening) from None
     except (OSError, SQLAlchemyError) as error:
-        raise _named(backend, error, broken=isinstance(error, OSError)) from None
+        broken = isinstance(error, OSError)
+        raise _named(backend, error, broken=broken, opening=opening) from None
 
 
-def _named(backend: Backend, error: BaseException, *, broken: bool) -> LedgerError:
+def _named(backend: Backend, error: BaseException, *, broken: bool, opening: bool) -> LedgerError:
     reason, passes = backend.explain(error)
+    if opening:
+        kind = LedgerUnavailableError if passes or broken else LedgerError
+        return kind(f"{backend.place}: {reason}")
     if passes or broken:
         return LedgerUnavailableError(
             f"{backend.place}: {reason}. What was not committed can be repeated"

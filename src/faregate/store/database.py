@@ -54,7 +54,7 @@ class DatabaseStore:
         """Connect and bring the schema up to date."""
         if self._engine is not None:
             return
-        with naming(self._backend):
+        with naming(self._backend, opening=True):
             await self._migrate()
             engine = self._backend.make_engine()
             try:
@@ -78,7 +78,7 @@ class DatabaseStore:
         """Connect to read what is there; the schema is checked and not changed."""
         if self._engine is not None:
             return
-        with naming(self._backend):
+        with naming(self._backend, opening=True):
             engine = self._backend.make_engine()
             try:
                 async with engine.connect() as connection:

@@ -9,7 +9,7 @@ class LedgerError(FaregateError):
 
 class LedgerUnavailableError(LedgerError):
     """The database cannot be reached, is full, or broke off. The same call may succeed later, and
-    repeating an append is safe."""
+    repeating an append is safe. No other error of the ledger's passes by waiting."""
 
 
 class LedgerVersionError(LedgerError):

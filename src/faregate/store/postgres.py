@@ -4,6 +4,8 @@ Calls are partitioned by day. Partitions are made a week ahead; a day that has n
 jumped, an id that tells no time) goes to the default partition, so an insert never fails for it.
 """
 
+import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,6 +38,11 @@ _LOCKED = "55P03"
 _TRANSIENT = ("08", "28", "3D", "40", "53", "55", "57", "58")
 """SQLSTATE classes that pass: connection, authorisation, no such database, rollback, resources,
 locks, operator, system. Some only once an operator has acted; until then rows wait."""
+_HINTS = {
+    "28": ": check user and password in database_url",
+    "3D": ": make it, or check its name in database_url",
+    "42704": ": check the parameters of database_url",
+}
 _SAYS_NAMES = ("42", "3F")
 """Classes whose message names parameters, tables and privileges, and quotes no value."""
 
@@ -229,17 +236,33 @@ class PostgresBackend(Backend):
     def explain(self, error: BaseException) -> tuple[str, bool]:
         """A lost or refused connection, a full disk, a deadlock, a shutdown: those pass."""
         state = getattr(error, "sqlstate", None) or ""
+        hint = next((text for kind, text in _HINTS.items() if state.startswith(kind)), "")
         if state.startswith(_TRANSIENT):
-            return first_line(error), True
+            return first_line(error) + hint, True
         if state.startswith(_SAYS_NAMES):
-            return first_line(error), False
-        if isinstance(error, TimeoutError):
-            return "no answer in time", True
+            return first_line(error) + hint, False
         if isinstance(error, OSError):
-            return error.strerror or "no connection", True
+            return _unreached(error), True
         name = type(error).__name__
+        if name == "ClientConfigurationError":
+            return "the driver does not understand the parameters of database_url", False
         passes = name in ("InterfaceError", "ConnectionDoesNotExistError", "InternalClientError")
         return ("the connection broke off" if passes else name), passes
+
+
+def _unreached(error: OSError) -> str:
+    """Why there is no connection. Only the system's own words are quoted."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, socket.gaierror):
+        return f"the host is not known ({error.strerror}): check it in database_url"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'broken off'}): check sslmode and sslrootcert"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing answers there: check that the server runs, and host and port"
+    if "SSL" in str(error):
+        return "the server does not do TLS, which sslmode asks for"
+    return error.strerror or "no connection"
 
 
 def partition_name(table: str, day: int) -> str:

@@ -171,7 +171,10 @@ class Store(Protocol):
     async def open(self) -> None:
         """Connect and bring the schema up to date, one process at a time.
 
-        Raises :class:`~faregate.store.errors.LedgerVersionError` for a database of a newer version.
+        Raises :class:`~faregate.store.errors.LedgerVersionError` for a database of a newer version,
+        and :class:`~faregate.store.errors.LedgerUnavailableError` when it cannot be reached or may
+        not be used: that alone may pass, also when somebody has put the address right. Any other
+        :class:`~faregate.errors.FaregateError` is not worth a second try.
         """
 
     async def close(self) -> None:

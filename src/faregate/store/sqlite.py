@@ -15,6 +15,13 @@ from faregate.store.calls import COLUMNS, Record
 
 BUSY_SECONDS = 10
 _AT_ONCE = 500
+_FOR_GOOD = {
+    sqlite3.SQLITE_ERROR: "",
+    sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: put a copy of it in its place",
+}
+"""What does not pass by waiting, and what to say of it; empty: what SQLite says, which names tables
+and columns only."""
 _INSERT_CALL = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _INSERT_TAG = "INSERT OR IGNORE INTO call_tags (tag, started, call_id, day) VALUES (?, ?, ?, ?)"
 
@@ -118,11 +125,14 @@ class SqliteBackend(Backend):
         await connection.exec_driver_sql(upsert(table, f"VALUES ({marks})"), list(deltas))
 
     def explain(self, error: BaseException) -> tuple[str, bool]:
-        """Locks, full disks, files that cannot be opened pass: what SQLite calls operational."""
+        """Locks, full disks, files that cannot be opened pass; a wrong statement does not."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _FOR_GOOD:
+            return _FOR_GOOD[code] or first_line(error), False
+        if code == sqlite3.SQLITE_CANTOPEN:
+            return f"{first_line(error)}: it must be a file where files may be written", True
         if isinstance(error, sqlite3.OperationalError):
             return first_line(error), True
-        if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
-            return "the file is no SQLite database", False
         if isinstance(error, OSError):
             return error.strerror or type(error).__name__, True
         return type(error).__name__, False
