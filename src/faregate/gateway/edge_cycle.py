@@ -207,33 +207,32 @@ class Cycle(ClientConnection):
             raise RuntimeError(f"unknown ASGI message {kind!r}")
 
     def _start(self, status: int, headers: Any) -> None:
-        parts = [_STATUS_LINES[status], self.protocol.edge.date_line]
         length = _UNFRAMED
-        lines = 3  # status, date and the empty one
-        for name, value in headers:
+        lines: list[bytes] = []
+        for field in headers:
+            name = field[0]
             if name in _FRAMING:  # the server decides how an answer is framed
+                value = field[1]
                 if name == b"content-length":
                     length = int(value)
                 else:
                     if name == b"connection" and value.lower() == b"close":
                         self.keep_alive = False
                     continue
-            lines += 1
-            parts.append(b"%b: %b\r\n" % (name, value))
+            lines.append(b": ".join(field))
         if status in (204, 304):
             length = 0
         elif length == _UNFRAMED and not self.is_head and not self.old:
             self._chunking = True
-            parts.append(b"transfer-encoding: chunked\r\n")
-            lines += 1
+            lines.append(b"transfer-encoding: chunked")
         self._answer_length = length
         connection = self._connection_line(framed=length != _UNFRAMED or self.is_head)
         if connection:
-            parts.append(connection)
-            lines += 1
-        parts.append(b"\r\n")
-        head = b"".join(parts)
-        if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
+            lines.append(connection)
+        count = len(lines) + 3  # status, date and the empty one
+        lines.append(b"\r\n")
+        head = _STATUS_LINES[status] + self.protocol.edge.date_line + b"\r\n".join(lines)
+        if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
             raise RuntimeError("a header of the answer holds a line break or NUL")
         self._head = head
         self.started = True
@@ -244,8 +243,8 @@ class Cycle(ClientConnection):
         if unread or self.protocol.closing or (self.old and not framed):
             self.keep_alive = False
         if not self.keep_alive:
-            return b"connection: close\r\n"
-        return b"connection: keep-alive\r\n" if self.old else b""
+            return b"connection: close"
+        return b"connection: keep-alive" if self.old else b""
 
     def _send_body(self, body: bytes, more: bool) -> None:
         if self._answer_length != _UNFRAMED and not self.is_head:
