@@ -1,7 +1,7 @@
 """The journal and the real ledger together."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from faregate.store.appender import Appender
 from faregate.store.database import DatabaseStore
 from faregate.store.journal import Journal
 from faregate.store.journal_replay import replay
+from faregate.store.places import store_at
 from faregate.store.sqlite import SqliteBackend
 from faregate.store.writer import Writer, WriterOptions
+from faregate.types import Row
 from tests.store.journals import QUICK, SMALL, abandon, admission, left, nothing_aside, settled
+from tests.store.ledgers import a_place
 
 OPTIONS = WriterOptions(memory_rows=50, batch_rows=20, linger=0.001, append=QUICK)
 
@@ -79,6 +82,64 @@ async def test_absurd_numbers_hold_nothing_up(tmp_path: Path, ledger: DatabaseSt
     assert line.calls + writer.appender.refused == len(absurd) + 2
     journal.close()
     assert left(tmp_path / "journal") == []
+
+
+_REFUSING = {
+    "sqlite": "CREATE TRIGGER no_poison BEFORE INSERT ON calls WHEN new.error = 'poison' "
+    "BEGIN SELECT RAISE(ABORT, 'poison'); END",
+    "postgres": "ALTER TABLE calls ADD CONSTRAINT no_poison CHECK (error <> 'poison')",
+}
+
+
+class Counting(DatabaseStore):
+    """Notes how many rows each append was given."""
+
+    sizes: list[int]
+
+    async def append(self, rows: Sequence[Row]) -> int:
+        self.sizes.append(len(rows))
+        return await super().append(rows)
+
+
+@pytest.mark.usefixtures("few_partitions")
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_rows_a_database_refuses_are_set_aside_and_hold_nothing_up(
+    kind: str, tmp_path: Path
+) -> None:
+    async with a_place(kind, tmp_path) as url:
+        ledger = Counting(store_at(url, tmp_path)._backend)
+        ledger.sizes = []
+        await ledger.open()
+        async with ledger._writing() as connection:
+            await connection.exec_driver_sql(_REFUSING[kind])
+        root = tmp_path / "journal"
+        journal = Journal.open(root, SMALL)
+        options = WriterOptions(batch_rows=200, linger=0.001, append=QUICK)
+        writer = Writer(journal, ledger, options)
+        bad: dict[str, Row] = {
+            "c7": settled("c7", error="poison"),
+            "c150": settled("c150", error="poison"),
+            "no id" + "x" * 200: settled("no id" + "x" * 200),
+        }
+        for number in range(200):
+            writer.settle(bad.get(f"c{number}", settled(f"c{number}")))
+        writer.settle(bad["no id" + "x" * 200])
+        writer.settle(settled("last"))
+        writer.start()
+        assert await writer.close(20) == 0
+        assert (writer.appender.refused, writer.store_up) == (3, True)
+        assert len(ledger.sizes) < 50, "they are found by halves"
+        (line,) = await ledger.spend(())
+        assert (line.calls, line.spend) == (199, 199 * 7)
+        assert await ledger.row("last") is not None
+        lines = (root / "refused" / "rows.jsonl").read_bytes().splitlines()
+        kept = [msgspec.json.decode(line) for line in lines]
+        assert [each["row"]["call_id"] for each in kept] == list(bad)
+        assert [msgspec.convert(each["row"], Row) for each in kept] == list(bad.values())
+        assert all(each["reason"] for each in kept)
+        journal.close()
+        assert left(root) == []
+        await ledger.close()
 
 
 async def test_a_ledger_that_is_not_open_is_waited_for(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from faregate.store.appender import AppenderOptions, about_the_rows
+from faregate.store.errors import RefusedValueError
 from faregate.store.journal import Journal
 from faregate.store.writer import Writer, WriterOptions
 from faregate.types import Row
@@ -228,6 +229,7 @@ async def test_a_row_that_cannot_be_set_aside_is_kept(tmp_path: Path) -> None:
     [
         (DataError(), True),
         (OverflowError(), True),
+        (RefusedValueError("too long"), True),
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate"), True),
         (ConnectionError(), False),
         (TimeoutError(), False),

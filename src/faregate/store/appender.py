@@ -9,6 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from faregate.store.errors import RefusedValueError
 from faregate.types import Row
 
 _log = logging.getLogger("faregate.ledger")
@@ -75,27 +76,22 @@ class Appender:
         """Return when every row is stored or set aside. Retries for ever; may be cancelled."""
         async with self._turn:
             tries = 0
-            while rows:
-                error = await self._try(rows)
+            waiting = [rows] if rows else []
+            while waiting:
+                part = waiting.pop()
+                error = await self._try(part)
                 if error is None:
-                    return
-                if not self._refuses(error):
+                    tries = 0
+                elif not self._refuses(error):
                     tries += 1
+                    waiting.append(part)
                     await self._pause(tries)
-                elif len(rows) > 1:
-                    rows = await self._one_by_one(rows)
-                else:
-                    rows = await self._alone(rows[0])
-
-    async def _one_by_one(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """Find the rows at fault. Returns what is left when the store went away meanwhile."""
-        for index, row in enumerate(rows):
-            error = await self._try((row,))
-            if error is None:
-                continue
-            if not self._refuses(error) or await self._alone(row):
-                return rows[index:]
-        return ()
+                elif len(part) > 1:
+                    # Which rows are at fault shows by halves: a few tries, not one for each row.
+                    middle = len(part) // 2
+                    waiting += [part[middle:], part[:middle]]
+                elif left := await self._alone(part[0]):
+                    waiting.append(left)
 
     async def _alone(self, row: Row) -> Sequence[Row]:
         """Give a row that was refused once more, and set it aside when it stays refused."""
@@ -156,7 +152,7 @@ def about_the_rows(error: BaseException) -> bool:
     if any(isinstance(each, OSError) for each in causes):
         return False
     return any(
-        isinstance(each, OverflowError | UnicodeEncodeError)
+        isinstance(each, RefusedValueError | OverflowError | UnicodeEncodeError)
         or any(kind.__name__ in _ABOUT_THE_ROWS for kind in type(each).__mro__)
         for each in causes
     )

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import cache
+from typing import Literal
 
 from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -11,11 +12,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from faregate.store.calls import Record
-from faregate.store.errors import LedgerError, LedgerUnavailableError
+from faregate.store.errors import LedgerError, LedgerUnavailableError, RefusedValueError
 from faregate.store.tables import MEASURE_COLUMNS
 
 Delta = tuple[int | str, ...]
 """A line's place in its roll-up (:func:`line_columns`), then the numbers of its measures."""
+
+
+Verdict = Literal["passes", "values", "stays"]
+"""Of a failure: the same may succeed later; the values in it are none the database can hold; or
+neither, so that somebody must put the database right."""
 
 
 class Backend(ABC):
@@ -73,8 +79,8 @@ class Backend(ABC):
         """A transaction that writes, committed at the end of the block."""
 
     @abstractmethod
-    def explain(self, error: BaseException) -> tuple[str, bool]:
-        """Why a statement failed, quoting nothing secret; whether the same may succeed later."""
+    def explain(self, error: BaseException) -> tuple[str, Verdict]:
+        """Why a statement failed, quoting nothing secret, and what is to be thought of it."""
 
 
 @contextmanager
@@ -100,14 +106,16 @@ def naming(backend: Backend, *, opening: bool = False) -> Iterator[None]:
 
 
 def _named(backend: Backend, error: BaseException, *, broken: bool, opening: bool) -> LedgerError:
-    reason, passes = backend.explain(error)
+    reason, verdict = backend.explain(error)
+    passes = verdict == "passes" or broken
     if opening:
-        kind = LedgerUnavailableError if passes or broken else LedgerError
-        return kind(f"{backend.place}: {reason}")
-    if passes or broken:
+        return (LedgerUnavailableError if passes else LedgerError)(f"{backend.place}: {reason}")
+    if passes:
         return LedgerUnavailableError(
             f"{backend.place}: {reason}. What was not committed can be repeated"
         )
+    if verdict == "values":
+        return RefusedValueError(f"{backend.place} cannot hold a value: {reason}")
     return LedgerError(f"{backend.place} refused a statement: {reason}")
 
 

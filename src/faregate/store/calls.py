@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from faregate.store.errors import RefusedValueError
 from faregate.store.protocol import Adjustment, Entry, RowStatus
 from faregate.store.rollup import DAY, Judged, Share, judged, shares
 from faregate.store.text import as_json, clean, integer, microseconds, name, seconds
@@ -99,14 +100,25 @@ def day_of(call_id: str) -> int:
 
 
 def checked(call_id: str) -> str:
-    """The call id. Raises :class:`ValueError` for one that cannot be a key."""
+    """The call id. Raises :class:`RefusedValueError` for one that cannot be a key."""
     if not call_id or len(call_id) > MOST_CALL_ID or clean(call_id) != call_id:
-        raise ValueError(f"a call id has 1 to {MOST_CALL_ID} printable characters")
+        raise RefusedValueError(f"a call id has 1 to {MOST_CALL_ID} printable characters")
     return call_id
 
 
 def record(row: Row) -> Record:
-    """The columns of a row and its share of the roll-ups."""
+    """The columns of a row and its share of the roll-ups.
+
+    Raises :class:`RefusedValueError` for a row that cannot be written down.
+    """
+    try:
+        return _record(row)
+    except Exception as error:  # whatever it is: nothing but the row was asked
+        reason = str(error) if isinstance(error, RefusedValueError) else type(error).__name__
+        raise RefusedValueError(f"call {row.call_id!r:.80} cannot be kept: {reason}") from None
+
+
+def _record(row: Row) -> Record:
     call_id = checked(row.call_id)
     started = microseconds(row.started)
     day = day_of(call_id)

@@ -16,6 +16,10 @@ class LedgerVersionError(LedgerError):
     """The database was written by a newer Faregate; nothing in it was touched."""
 
 
+class RefusedValueError(LedgerError, ValueError):
+    """A value is none the database can hold, now or later; nothing of its batch was written."""
+
+
 class VersionConflictError(LedgerError):
     """The entity is at another version than the writer thought; nothing was written."""
 

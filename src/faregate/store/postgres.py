@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from faregate.errors import ConfigError
 from faregate.store import tables
 from faregate.store.address import PostgresAddress
-from faregate.store.backend import Backend, Delta, first_line, line_columns, upsert
+from faregate.store.backend import Backend, Delta, Verdict, first_line, line_columns, upsert
 from faregate.store.calls import COLUMNS, Record
 from faregate.store.periods import day_text
 from faregate.store.rollup import DAY
@@ -43,6 +43,8 @@ _HINTS = {
     "3D": ": make it, or check its name in database_url",
     "42704": ": check the parameters of database_url",
 }
+_ABOUT_VALUES = ("22", "23", "54")
+"""Data that fits no type, breaks a constraint, or is larger than a limit."""
 _SAYS_NAMES = ("42", "3F")
 """Classes whose message names parameters, tables and privileges, and quotes no value."""
 
@@ -233,21 +235,24 @@ class PostgresBackend(Backend):
             await connection.exec_driver_sql(f"DROP TABLE IF EXISTS {day_table}")
         return int(count)
 
-    def explain(self, error: BaseException) -> tuple[str, bool]:
+    def explain(self, error: BaseException) -> tuple[str, Verdict]:
         """A lost or refused connection, a full disk, a deadlock, a shutdown: those pass."""
         state = getattr(error, "sqlstate", None) or ""
         hint = next((text for kind, text in _HINTS.items() if state.startswith(kind)), "")
         if state.startswith(_TRANSIENT):
-            return first_line(error) + hint, True
+            return first_line(error) + hint, "passes"
         if state.startswith(_SAYS_NAMES):
-            return first_line(error) + hint, False
+            return first_line(error) + hint, "stays"
         if isinstance(error, OSError):
-            return _unreached(error), True
+            return _unreached(error), "passes"
         name = type(error).__name__
+        if state.startswith(_ABOUT_VALUES) or name in ("DataError", "OverflowError"):
+            return name, "values"
         if name == "ClientConfigurationError":
-            return "the driver does not understand the parameters of database_url", False
-        passes = name in ("InterfaceError", "ConnectionDoesNotExistError", "InternalClientError")
-        return ("the connection broke off" if passes else name), passes
+            return "the driver does not understand the parameters of database_url", "stays"
+        if name in ("InterfaceError", "ConnectionDoesNotExistError", "InternalClientError"):
+            return "the connection broke off", "passes"
+        return name, "stays"
 
 
 def _unreached(error: OSError) -> str:

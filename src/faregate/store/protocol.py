@@ -185,6 +185,7 @@ class Store(Protocol):
 
         A row whose call id is there already changes nothing, so a batch may be repeated as often
         as it takes. Either all of the batch is there afterwards or, with an exception, none of it.
+        Raises :class:`~faregate.store.errors.RefusedValueError` when a row of it can never be kept.
         """
 
     async def adjust(self, call_id: str, receipt: Receipt, *, reason: str, at: float) -> bool:

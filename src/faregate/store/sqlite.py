@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Table, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from faregate.store.backend import Backend, Delta, first_line, line_columns, upsert
+from faregate.store.backend import Backend, Delta, Verdict, first_line, line_columns, upsert
 from faregate.store.calls import COLUMNS, Record
 
 BUSY_SECONDS = 10
@@ -22,6 +22,7 @@ _FOR_GOOD = {
 }
 """What does not pass by waiting, and what to say of it; empty: what SQLite says, which names tables
 and columns only."""
+_ABOUT_VALUES = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
 _INSERT_CALL = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _INSERT_TAG = "INSERT OR IGNORE INTO call_tags (tag, started, call_id, day) VALUES (?, ?, ?, ?)"
 
@@ -124,15 +125,19 @@ class SqliteBackend(Backend):
         marks = ", ".join("?" * len(line_columns(table)))
         await connection.exec_driver_sql(upsert(table, f"VALUES ({marks})"), list(deltas))
 
-    def explain(self, error: BaseException) -> tuple[str, bool]:
+    def explain(self, error: BaseException) -> tuple[str, Verdict]:
         """Locks, full disks, files that cannot be opened pass; a wrong statement does not."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _FOR_GOOD:
-            return _FOR_GOOD[code] or first_line(error), False
+            return _FOR_GOOD[code] or first_line(error), "stays"
         if code == sqlite3.SQLITE_CANTOPEN:
-            return f"{first_line(error)}: it must be a file where files may be written", True
+            return f"{first_line(error)}: it must be a file where files may be written", "passes"
         if isinstance(error, sqlite3.OperationalError):
-            return first_line(error), True
+            return first_line(error), "passes"
         if isinstance(error, OSError):
-            return error.strerror or type(error).__name__, True
-        return type(error).__name__, False
+            return error.strerror or type(error).__name__, "passes"
+        # The driver's own errors without a code: a value of a type it cannot bind.
+        values = isinstance(error, _ABOUT_VALUES) or (
+            isinstance(error, sqlite3.Error) and "binding" in str(error)
+        )
+        return type(error).__name__, "values" if values else "stays"
