@@ -113,7 +113,7 @@ def record(row: Row) -> Record:
     """
     try:
         return _record(row)
-    except Exception as error:  # whatever it is: nothing but the row was asked
+    except Exception as error:  # noqa: BLE001 - whatever it is: nothing but the row was asked
         reason = str(error) if isinstance(error, RefusedValueError) else type(error).__name__
         raise RefusedValueError(f"call {row.call_id!r:.80} cannot be kept: {reason}") from None
 

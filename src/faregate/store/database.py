@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from faregate.core.budget import Payer
 from faregate.money import Usd
-from faregate.store import documents, reading, spending, spent
+from faregate.store import contents, documents, reading, spending, spent
 from faregate.store.backend import Backend, naming
 from faregate.store.calls import (
     PRICED_COLUMNS,
@@ -25,6 +25,7 @@ from faregate.store.migrate import check, one_at_a_time, upgrade
 from faregate.store.protocol import (
     Change,
     ChangePage,
+    Content,
     Dimension,
     Entity,
     Entry,
@@ -246,6 +247,23 @@ class DatabaseStore:
                 await connection.execute(delete(call_tags).where(call_tags.c.call_id.in_(ids)))
                 await connection.execute(delete(adjustments).where(adjustments.c.call_id.in_(ids)))
         return len(ids)
+
+    async def put_contents(self, batch: Sequence[Content]) -> None:
+        """Keep prompts and answers."""
+        if batch:
+            async with self._writing() as connection:
+                await contents.put(connection, batch)
+
+    async def contents(self, call_id: str) -> Content | None:
+        """What was asked and answered in a call."""
+        async with self._reading() as connection:
+            return await contents.get(connection, call_id)
+
+    async def purge_contents(self, before: float, *, batch: int = 500) -> int:
+        """Delete contents of calls that started before an instant, and say how many."""
+        reading.check_limit(batch)
+        async with self._writing() as connection:
+            return await contents.purge(connection, microseconds(before), batch)
 
     def _connected(self) -> AsyncEngine:
         if self._engine is None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from faregate.core.budget import Payer
 from faregate.money import Usd
-from faregate.store import reading, spending, spent
+from faregate.store import contents, reading, spending, spent
 from faregate.store.calls import COLUMNS, PRICED_COLUMNS, Record, entry_of, priced_values, record
 from faregate.store.documents import New, check, check_version, page_of, read_cursor
 from faregate.store.errors import LedgerError, UnknownCallError
@@ -20,6 +20,7 @@ from faregate.store.protocol import (
     Adjustment,
     Change,
     ChangePage,
+    Content,
     Dimension,
     Entity,
     Entry,
@@ -45,6 +46,7 @@ class MemoryStore:
         self._by_tag: dict[tuple[int, Series], Amounts] = {}
         self._entities: dict[tuple[str, str], Entity] = {}
         self._audit: list[Change] = []
+        self._contents: dict[str, Content] = {}
 
     async def open(self) -> None:
         """Answer from now on. What was there before a close is there again."""
@@ -266,6 +268,30 @@ class MemoryStore:
         )[: reading.check_limit(batch)]
         for _started, call_id in found:
             del self._records[call_id], self._entries[call_id]
+        return len(found)
+
+    async def put_contents(self, batch: Sequence[Content]) -> None:
+        """Keep prompts and answers."""
+        self._check()
+        for each in [contents.bounded(each) for each in batch]:
+            self._contents.setdefault(each.call_id, each)
+
+    async def contents(self, call_id: str) -> Content | None:
+        """What was asked and answered in a call."""
+        self._check()
+        return self._contents.get(call_id)
+
+    async def purge_contents(self, before: float, *, batch: int = 500) -> int:
+        """Forget contents of calls that started before an instant, the oldest first."""
+        self._check()
+        instant = microseconds(before)
+        found = sorted(
+            (each.at, each.call_id)
+            for each in self._contents.values()
+            if microseconds(each.at) < instant
+        )[: reading.check_limit(batch)]
+        for _at, call_id in found:
+            del self._contents[call_id]
         return len(found)
 
     def _check(self) -> None:

@@ -127,6 +127,22 @@ class SpendLine(Struct, frozen=True, kw_only=True):
     unsettled: int = 0
 
 
+class Content(Struct, frozen=True, kw_only=True):
+    """What was asked and answered in a call, for those who want it kept."""
+
+    call_id: str
+    at: float
+    """When the call started; by it contents are purged."""
+    prompt: str | None = None
+    """The request, as JSON text."""
+    answer: str | None = None
+    """The answer: text, or JSON text."""
+
+    def __repr__(self) -> str:
+        """Without prompt and answer: reprs end up in logs."""
+        return f"Content({self.call_id})"
+
+
 class Entity(Struct, frozen=True, kw_only=True):
     """A versioned JSON document: a key, team, user, budget, deployment, added price …"""
 
@@ -265,11 +281,25 @@ class Store(Protocol):
     async def audit(self, *, cursor: str | None = None, limit: int = 100) -> ChangePage:
         """A page of the audit log, newest first."""
 
+    async def put_contents(self, batch: Sequence[Content]) -> None:
+        """Keep prompts and answers, all or none; where a call has them, nothing changes.
+
+        Each text is cut at 262,144 characters and ends with a mark then. Raises
+        :class:`~faregate.store.errors.RefusedValueError` for a call id that cannot be one.
+        """
+
+    async def contents(self, call_id: str) -> Content | None:
+        """What was asked and answered in a call; None where it was not kept."""
+
+    async def purge_contents(self, before: float, *, batch: int = 500) -> int:
+        """Delete contents of calls that started before an instant, at most ``batch`` in one
+        transaction, and say how many: 0 means done. Rows stay."""
+
     async def purge(self, before: float, *, batch: int = 5000) -> int:
         """Delete rows of calls that started before an instant, and say how many: 0 means done.
 
         At most ``batch`` in one transaction, but for a whole day on PostgreSQL, which goes at once.
-        Roll-ups stay.
+        Roll-ups stay, and so do contents.
         """
 
     async def ping(self) -> None:

@@ -184,6 +184,16 @@ units = Table("units", metadata, Column("unit", String(32), primary_key=True))
 """The units that ever occurred. Most ledgers see four of twelve, and what never occurred need not
 be summed."""
 
+contents = Table(
+    "contents",
+    metadata,
+    Column("call_id", CALL_ID, primary_key=True),
+    _whole("at"),
+    Column("prompt", Text),
+    Column("answer", Text),
+    Index("contents_at", "at"),
+)
+
 entities = Table(
     "entities",
     metadata,

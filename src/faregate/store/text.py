@@ -14,6 +14,9 @@ import msgspec
 MOST_TEXT = 256
 """Characters of a text column that is indexed. The receipt keeps names in full."""
 
+MOST_CONTENT = 262_144
+"""Characters of a prompt, and of an answer, that are kept."""
+
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 _encode = msgspec.json.Encoder().encode
 _LAST_INSTANT = 253_402_300_799
@@ -24,6 +27,16 @@ def clean(text: str) -> str:
     """The text as a column holds it. Cleaning twice changes nothing."""
     if len(text) > MOST_TEXT:
         text = text[:MOST_TEXT]
+    if text.isascii() and "\x00" not in text:
+        return text
+    return _UNFIT.sub("\ufffd", text)
+
+
+def cut(text: str, most: int = MOST_CONTENT) -> str:
+    """A prompt or an answer as it is kept: what is longer ends with a mark that says so."""
+    if len(text) > most:
+        mark = f" … [cut: {len(text):,} characters in all]"
+        text = text[: max(most - len(mark), 0)] + mark
     if text.isascii() and "\x00" not in text:
         return text
     return _UNFIT.sub("\ufffd", text)
