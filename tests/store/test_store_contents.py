@@ -12,7 +12,7 @@ from tests.store.ledgers import DAY, NOON, a_row, call_id
 
 def a_content(number: int = 1, at: float = NOON, **changes: str | None) -> Content:
     """What was asked and answered in a call."""
-    texts: dict[str, str | None] = {"prompt": '{"messages":[]}', "answer": "é, \ud83d\ude00"}
+    texts: dict[str, str | None] = {"prompt": '{"messages":[]}', "answer": "é 😀"}
     return Content(call_id=call_id(number, at), at=at, **(texts | changes))
 
 
