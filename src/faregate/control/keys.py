@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from faregate.control import budgets, fields, limits
 from faregate.control.belongings import remove_belongings
+from faregate.control.budgets import BudgetFields
 from faregate.control.desk import Desk, Kept, create_fresh, edit, read, read_all
 from faregate.control.desk import remove as remove_entity
 from faregate.control.errors import ConflictError, FieldError, about
+from faregate.control.limits import LimitFields
 from faregate.control.scopes import check_exists
 from faregate.core.keys import (
     ENTROPY,
@@ -41,9 +43,9 @@ class KeyFields(Struct, frozen=True, kw_only=True):
     blocked: bool | UnsetType = UNSET
     tags: Sequence[str] | UnsetType = UNSET
     metadata: Mapping[str, Any] | UnsetType = UNSET
-    budgets: Sequence[budgets.BudgetFields] | UnsetType = UNSET
+    budgets: Sequence[BudgetFields] | UnsetType = UNSET
     """All of them, at most one a window."""
-    limits: Sequence[limits.LimitFields] | UnsetType = UNSET
+    limits: Sequence[LimitFields] | UnsetType = UNSET
     """All of them."""
 
 

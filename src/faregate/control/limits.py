@@ -134,5 +134,5 @@ def _window(wanted: LimitFields) -> BudgetWindow:
 
 
 def _check_count(limit: int) -> None:
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 0 <= limit <= _COUNTED:
+    if type(limit) is not int or not 0 <= limit <= _COUNTED:
         raise FieldError("limit", f"is a whole number from 0 to {_COUNTED:,}")

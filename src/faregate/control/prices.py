@@ -17,6 +17,9 @@ from faregate.store.errors import VersionConflictError
 from faregate.store.protocol import Entity, Store
 from faregate.types import UNITS, Context, Price, Unit
 
+OWN = "added/"
+"""How the ids of added rows begin."""
+
 NOUN = "price"
 """The kind of entity."""
 
@@ -107,9 +110,9 @@ def of_fields(wanted: PriceFields, actor: str, now: float) -> Price:
     day = (
         datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").replace("T00:00:00Z", "")
     )
-    parts = ("added", provider, model, wanted.scope, wanted.tier, wanted.context, wanted.unit)
+    parts = (provider, model, wanted.scope, wanted.tier, wanted.context, wanted.unit)
     return Price(
-        id=f"{'/'.join(parts)}/{day}",
+        id=f"{OWN}{'/'.join(parts)}/{day}",
         provider=provider,
         model=model,
         scope=wanted.scope,

@@ -1,6 +1,7 @@
 """What a stand-alone budget or limit is for, checked: is there such a key, team, model …"""
 
 import difflib
+
 from faregate.control.desk import Desk
 from faregate.control.errors import FieldError, about
 from faregate.core.budget import PAYERS, Payer

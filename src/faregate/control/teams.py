@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from faregate.control import budgets, fields, limits
 from faregate.control.belongings import remove_belongings
+from faregate.control.budgets import BudgetFields
 from faregate.control.desk import Desk, Kept, check_id, create, create_fresh, edit, read, read_all
 from faregate.control.desk import remove as remove_entity
 from faregate.control.errors import ConflictError
 from faregate.control.keys import checked_models
+from faregate.control.limits import LimitFields
 from faregate.control.scopes import check_exists
 from faregate.core.keys import Key, Team
 
@@ -26,8 +28,8 @@ class TeamFields(Struct, frozen=True, kw_only=True):
     blocked: bool | UnsetType = UNSET
     tags: Sequence[str] | UnsetType = UNSET
     metadata: Mapping[str, Any] | UnsetType = UNSET
-    budgets: Sequence[budgets.BudgetFields] | UnsetType = UNSET
-    limits: Sequence[limits.LimitFields] | UnsetType = UNSET
+    budgets: Sequence[BudgetFields] | UnsetType = UNSET
+    limits: Sequence[LimitFields] | UnsetType = UNSET
 
 
 async def make(desk: Desk, wanted: TeamFields, *, identity: str = "") -> Kept[Team]:

@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from faregate.control import budgets, fields, limits, teams
 from faregate.control.belongings import remove_belongings
+from faregate.control.budgets import BudgetFields
 from faregate.control.desk import Desk, Kept, check_id, create, create_fresh, edit, read, read_all
 from faregate.control.desk import remove as remove_entity
 from faregate.control.keys import checked_models
+from faregate.control.limits import LimitFields
 from faregate.core.keys import User
 
 
@@ -21,8 +23,8 @@ class UserFields(Struct, frozen=True, kw_only=True):
     models: Sequence[str] | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
     metadata: Mapping[str, Any] | UnsetType = UNSET
-    budgets: Sequence[budgets.BudgetFields] | UnsetType = UNSET
-    limits: Sequence[limits.LimitFields] | UnsetType = UNSET
+    budgets: Sequence[BudgetFields] | UnsetType = UNSET
+    limits: Sequence[LimitFields] | UnsetType = UNSET
 
 
 async def make(desk: Desk, wanted: UserFields, *, identity: str = "") -> Kept[User]:

@@ -1,0 +1,126 @@
+"""``/api/spend``: what was spent, and on what, from the daily sums."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+
+from faregate.admin.narrowing import SpendFilter, day, spend_filter
+from faregate.admin.receipts import Tokens
+from faregate.admin.table import Table
+from faregate.admin.wire import Money, PageQuery, Shown, Who, money, page_by_place
+from faregate.errors import BadRequestError
+from faregate.store.protocol import DIMENSIONS, Dimension, SpendLine
+
+table = Table("spend")
+
+
+class Sums(Shown):
+    """What was spent by a group of calls."""
+
+    calls: int
+    failed: int
+    """Of them: failed, refused after admission, or lost."""
+    tokens: Tokens
+    spend: Money
+    minimum: bool
+    """Whether some cost is not known, so that the spend is at least this."""
+    router_fee: Money
+    """A part of the spend."""
+    priced: int
+    estimated: int
+    unpriced: int
+    inconsistent: int
+    unsettled: int
+
+
+class SpendGroup(Sums):
+    """One group of a question about spend."""
+
+    group: dict[str, str]
+    """By dimension: `{"model": "gpt", "key": ""}`; empty text for calls without one."""
+
+
+class SpendPage(Shown):
+    """Spend by dimensions, the dearest group first."""
+
+    by: list[Dimension]
+    since: str | None
+    """A UTC day, included."""
+    until: str | None
+    """Not included."""
+    data: list[SpendGroup]
+    total: Sums
+    """Of everything asked for, not of the page. By `tag`, a call counts under each of its tags, and
+    once here."""
+    next: str | None
+
+
+class SpendQuery(SpendFilter, PageQuery):
+    """A question about spend."""
+
+    by: str = "model,served_model"
+    """Any of key, team, user, tag, model, served_model, deployment, provider, day."""
+    since: str | None = None
+    """A UTC day, `2026-11-01` or `7d`; included."""
+    until: str | None = None
+    """Not included."""
+
+
+@table.route("GET", "/api/spend", "own", "getSpend")
+async def get_spend(who: Who, asked: Annotated[SpendQuery, Query()]) -> SpendPage:
+    """What was spent, and on what. A key without a role sees its own spend."""
+    by = dimensions(asked.by)
+    today = datetime.now(UTC).date()
+    since, until = day("since", asked.since, today), day("until", asked.until, today)
+    only = spend_filter(who, asked)
+    store = who.office.store()
+    lines = await store.spend(by, only=only, since=since, until=until) if by else []
+    total = (await store.spend((), only=only, since=since, until=until))[0]
+    cut = page_by_place(lines, asked.cursor, asked.limit)
+    return SpendPage(
+        by=list(by),
+        since=None if since is None else since.isoformat(),
+        until=None if until is None else until.isoformat(),
+        data=[show_group(by, each) for each in cut.data],
+        total=show_sums(total),
+        next=cut.next,
+    )
+
+
+def dimensions(text: str) -> tuple[Dimension, ...]:
+    """Dimensions, separated by commas. Raises :class:`BadRequestError`."""
+    names = list(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+    found = tuple(each for name in names for each in DIMENSIONS if each == name)
+    if len(found) != len(names):
+        unknown = next(name for name in names if name not in DIMENSIONS)
+        raise BadRequestError(
+            f"by: {unknown[:40]!r} is none of {', '.join(DIMENSIONS)}",
+            code="invalid_request",
+            param="by",
+        )
+    return found
+
+
+def show_group(by: Sequence[Dimension], line: SpendLine) -> SpendGroup:
+    """A group as it is shown."""
+    group: dict[str, str] = dict(zip(by, line.group, strict=True))
+    return SpendGroup(group=group, **show_sums(line).model_dump())
+
+
+def show_sums(line: SpendLine) -> Sums:
+    """Sums as they are shown."""
+    return Sums(
+        calls=line.calls,
+        failed=line.failed,
+        tokens=dict(line.tokens),
+        spend=money(line.spend),
+        minimum=bool(line.unpriced or line.inconsistent or line.unsettled),
+        router_fee=money(line.router_fee),
+        priced=line.priced,
+        estimated=line.estimated,
+        unpriced=line.unpriced,
+        inconsistent=line.inconsistent,
+        unsettled=line.unsettled,
+    )
