@@ -21,8 +21,8 @@ Sink: TypeAlias = Callable[[Row], None]
 class Gathered:
     """Rows on their way to the sinks, handed over a few at a time.
 
-    Counting fifty calls in a row costs a third of counting each within its request, where nothing
-    of the code is in the processor's caches. Whoever shows what the sinks know calls
+    Counting many calls in a row costs less than counting each within its request, where nothing of
+    the code is in the processor's caches. Whoever shows what the sinks know calls
     :meth:`hand_over` first, so that nobody sees less than what is finished.
     """
 
