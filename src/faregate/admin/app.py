@@ -13,6 +13,10 @@ from faregate.admin import (
     failures,
     keys,
     limits,
+    litellm_keys,
+    litellm_spend,
+    litellm_teams,
+    litellm_users,
     me,
     models,
     overview,
@@ -54,6 +58,10 @@ TABLES = (
     router.table,
     audit.table,
     settings.table,
+    litellm_keys.table,
+    litellm_teams.table,
+    litellm_users.table,
+    litellm_spend.table,
 )
 
 

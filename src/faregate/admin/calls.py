@@ -11,6 +11,7 @@ from faregate.admin.narrowing import CallQueryIn, ExportQueryIn, call_filter
 from faregate.admin.receipts import Receipt, Tokens, add_up, show_receipt, tokens_of
 from faregate.admin.table import Table
 from faregate.admin.wire import (
+    Asked,
     Instant,
     Money,
     Shown,
@@ -144,13 +145,7 @@ async def export_calls(who: Who, asked: ExportQueryIn) -> StreamingResponse:
 @table.route("GET", "/api/calls/{call_id}", "own", "getCall")
 async def get_call(who: Who, call_id: str) -> CallDetail:
     """One call: its attempts, its receipt with the price rows, what was changed later."""
-    entry = await who.office.store().row(call_id) if len(call_id) <= 128 else None
-    if entry is None or not (who.sees_all or entry.row.key == who.holder.id):
-        raise NotFoundError(
-            f"there is no call {call_id[:64]!r} in the ledger; a row is there a moment after its "
-            "call has ended",
-            code="call_not_found",
-        )
+    entry = await find(who, call_id)
     book = who.office.book()
     return CallDetail(
         call=show_call(entry),
@@ -176,6 +171,42 @@ async def get_call(who: Who, call_id: str) -> CallDetail:
             for each in entry.adjustments
         ],
     )
+
+
+class CallContent(Shown):
+    """What was asked and answered, where that is kept."""
+
+    call_id: str
+    prompt: str | None
+    """The request, as JSON text; null where it is not kept."""
+    answer: str | None
+    """Text, or JSON text."""
+
+
+@table.route("GET", "/api/calls/{call_id}/content", "own", "getCallContent")
+async def get_content(who: Who, call_id: str) -> CallContent:
+    """The prompt and the answer of a call, where the configuration has them kept."""
+    await find(who, call_id)
+    found = await who.office.store().contents(call_id)
+    if found is None:
+        raise NotFoundError(
+            f"prompt and answer of {call_id[:64]!r} are not kept; "
+            "general_settings.store_prompts_in_spend_logs keeps those of later calls",
+            code="content_not_kept",
+        )
+    return CallContent(call_id=call_id, prompt=found.prompt, answer=found.answer)
+
+
+async def find(who: Asked, call_id: str) -> Entry:
+    """A row the holder may see. Raises :class:`NotFoundError`, whoever's a hidden one is."""
+    entry = await who.office.store().row(call_id) if len(call_id) <= 128 else None
+    if entry is None or not (who.sees_all or entry.row.key == who.holder.id):
+        raise NotFoundError(
+            f"there is no call {call_id[:64]!r} in the ledger; a row is there a moment after its "
+            "call has ended",
+            code="call_not_found",
+        )
+    return entry
 
 
 def show_call(entry: Entry) -> Call:

@@ -227,7 +227,7 @@ def check_unused(who: Asked, secret: str | None) -> None:
     if not secret:
         return
     try:
-        who.office.holder_of_request({"authorization": f"Bearer {secret}"})
+        who.office.holder_of_request("GET", {"authorization": f"Bearer {secret}"})
     except AuthenticationError:
         return
     raise ConflictError("this secret is in use already; choose another one, or leave it out")

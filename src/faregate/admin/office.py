@@ -9,8 +9,8 @@ from faregate.config.settings import Settings
 from faregate.core.budget import Account, Standing
 from faregate.core.directory import Directory, Holder
 from faregate.core.pricebook import PriceBook
-from faregate.store.protocol import Entry, Store
-from faregate.types import Receipt
+from faregate.store.protocol import Store
+from faregate.store.repricing import Learnt
 
 Health: TypeAlias = Literal["healthy", "cooling", "probing", "failing"]
 
@@ -82,11 +82,13 @@ class Office(Protocol):
         """Return once this process has applied the newest change. Called after each write, so that
         a key that was just made works at once; gives up by itself after a second or so."""
 
-    def holder_of_request(self, headers: Mapping[str, str]) -> Holder:
-        """Who asks: the key of the headers (lower-case names), or of a session's cookie.
+    def holder_of_request(self, method: str, headers: Mapping[str, str]) -> Holder:
+        """Who asks: the key of the headers (lower-case names), or of a session's cookie, which
+        needs more of a request that changes something.
 
-        Raises :class:`~faregate.errors.AuthenticationError` for no key, an unknown one, and one
-        that is blocked or has expired.
+        Raises :class:`~faregate.errors.AuthenticationError` for no key, an unknown one, one that is
+        blocked or has expired, and a session that is over;
+        :class:`~faregate.errors.PermissionDeniedError` for a request of another page.
         """
 
     async def standings(self, accounts: Sequence[Account]) -> tuple[Standing, ...] | None:
@@ -108,6 +110,6 @@ class Office(Protocol):
     async def prices_changed(self) -> None:
         """An added price came or went: return once :meth:`book` has it."""
 
-    async def receipt_changed(self, before: Entry, after: Receipt) -> None:
-        """A row's receipt was replaced, since a price was learnt: charge the difference to the
-        budgets of that call, and open the gate of a deployment that waited for a price."""
+    async def price_learnt(self, learnt: Learnt) -> None:
+        """A row has the receipt it lacked: charge ``learnt.amounts`` to the budgets of their
+        payers, and open the gate of a deployment that waited for a price."""

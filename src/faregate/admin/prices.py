@@ -185,9 +185,7 @@ async def fill_unpriced(who: Who, cursor: Cursor = None) -> Fill:
 async def _fill(who: Asked, cursor: str | None) -> Fill:
     office = who.office
     deployments = {each.id: each.deployment for each in office.settings().deployments()}
-    found = await waiting.fill(
-        desk(who), office.book(), deployments, office.receipt_changed, cursor
-    )
+    found = await waiting.fill(desk(who), office.book(), deployments, office.price_learnt, cursor)
     return Fill(filled=found.filled, waiting=found.waiting, next=found.cursor)
 
 

@@ -90,7 +90,7 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             office: Office = request.app.state.office
-            holder = office.holder_of_request(request.headers)
+            holder = office.holder_of_request(request.method, request.headers)
             check(holder, permission)
             request.state.holder = holder
             return await handler(ExactRequest(request.scope, request.receive))

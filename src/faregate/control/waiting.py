@@ -10,17 +10,11 @@ from faregate.control.desk import Desk
 from faregate.core import receipt as receipts
 from faregate.core.pricebook import PriceBook
 from faregate.errors import ConfigError
-from faregate.store.protocol import Entry, Filter, Store
-from faregate.types import Charge, Deployment, Receipt, Usage
+from faregate.store.protocol import Store
+from faregate.store.repricing import Learnt, Refill, refill
+from faregate.types import Charge, Deployment, Receipt, Row, Usage
 
-AT_ONCE = 5_000
-"""Rows that are looked at in one go."""
-
-_PAGE = 200
 _NOTHING = Usage()
-
-Learnt = Callable[[Entry, Receipt], Awaitable[None]]
-"""Told of a row and the receipt it has now."""
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -67,49 +61,21 @@ async def fill(
     desk: Desk,
     book: PriceBook,
     deployments: Mapping[str, Deployment],
-    learnt: Learnt | None = None,
+    learnt: Callable[[Learnt], Awaitable[None]] | None = None,
     cursor: str | None = None,
 ) -> Filled:
     """Give unpriced rows the prices that were in force when they were made, where there are any.
 
     Each gets an adjustment that keeps what was known before. ``deployments`` are those of the
-    configuration: their discounts and own prices apply. At most :data:`AT_ONCE` rows are looked at.
+    configuration, by id: their discounts and own prices apply.
     """
-    filled = still = seen = 0
-    while seen < AT_ONCE:
-        # Rows that get their price leave this list, and the cursor is a place, not a number.
-        page = await desk.store.rows(Filter(status=("unpriced",)), cursor=cursor, limit=_PAGE)
-        for entry in page.entries:
-            seen += 1
-            if await _fill_one(desk, entry, book, deployments, learnt):
-                filled += 1
-            else:
-                still += 1
-        cursor = page.cursor
-        if cursor is None:
-            break
-    return Filled(filled=filled, waiting=still, cursor=cursor)
 
+    def rate(row: Row) -> Receipt | None:
+        return None if row.receipt is None else repriced(row.receipt, book, deployments)
 
-async def _fill_one(
-    desk: Desk,
-    entry: Entry,
-    book: PriceBook,
-    deployments: Mapping[str, Deployment],
-    learnt: Learnt | None,
-) -> bool:
-    before = entry.row.receipt
-    if before is None:
-        return False
-    after = repriced(before, book, deployments)
-    if after == before:
-        return False
-    changed = await desk.store.adjust(
-        entry.row.call_id, after, reason=f"price added by {desk.actor}", at=desk.now
-    )
-    if changed and learnt is not None:
-        await learnt(entry, after)
-    return changed and after.status != "unpriced"
+    asked = Refill(at=desk.now, reason=f"price added by {desk.actor}", cursor=cursor)
+    found = await refill(desk.store, rate, asked, learnt)
+    return Filled(filled=found.filled, waiting=found.looked_at - found.filled, cursor=found.cursor)
 
 
 def repriced(receipt: Receipt, book: PriceBook, deployments: Mapping[str, Deployment]) -> Receipt:
