@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from faregate.store.backend import Delta
 from faregate.store.database import DatabaseStore
 from faregate.store.errors import LedgerUnavailableError
 from faregate.store.memory import MemoryStore
+from faregate.store.periods import EPOCH
 from faregate.store.protocol import DIMENSIONS, Dimension, Filter, Store
 from faregate.store.sqlite import SqliteBackend
 from faregate.types import Charge, Row, Usage
@@ -171,6 +173,19 @@ async def _agree(store: Store, rows: Sequence[Row]) -> None:
         assert text(line.spend) == text(by_tag[line.group[0]])
 
 
+_BY_DAY: tuple[tuple[tuple[Dimension, ...], Filter], ...] = (
+    (("day",), Filter()),
+    (("day",), Filter(key=("a",))),
+    (("key", "day"), Filter(key=("a", ""))),
+    (("day", "tag"), Filter()),
+    (("day",), Filter(tag="x")),
+    (("day",), Filter(tag="")),
+    (("day", "deployment"), Filter()),
+    (("day", "served_model"), Filter()),
+)
+"""Questions that the sums by a single name answer."""
+
+
 async def _same(store: Store, twin: Store) -> None:
     """Both answer alike."""
     assert (await store.rows(Filter(), limit=100)) == (await twin.rows(Filter(), limit=100))
@@ -178,6 +193,10 @@ async def _same(store: Store, twin: Store) -> None:
     questions = (("day", "key", "tag"), ("served_model", "deployment"), ("team", "provider"), ())
     for by in questions:
         assert await store.spend(by) == await twin.spend(by)
+    first = (EPOCH + timedelta(days=int(NOON // DAY))).replace(day=1)
+    for pair, only in _BY_DAY:
+        lines = await store.spend(pair, only=only, since=first)
+        assert lines == await twin.spend(pair, only=only, since=first), (pair, only)
     payers: tuple[tuple[Payer, str], ...]
     payers = (("everything", ""), ("key", "a"), ("tag", "x"), ("tag", ""), ("deployment", "b"))
     for payer, name in payers:

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faregate.store.periods import Part, day_number, day_text, parts
 from faregate.store.protocol import DIMENSIONS, Dimension, Filter, SpendLine
-from faregate.store.rollup import COUNTS, MEASURES, STATES, TOKENS, Amounts, add
+from faregate.store.rollup import COUNTS, EVERYTHING, MEASURES, STATES, TOKENS, Amounts, add
 from faregate.store.tables import (
     MEASURE_COLUMNS,
     rollup_day,
+    rollup_day_by_name,
     rollup_day_by_tag,
     rollup_month,
     rollup_month_by_tag,
@@ -58,6 +59,13 @@ async def spend(
     daily = "day" in by
     wanted = [_range_of_days(since, until)] if daily else parts(since, until)
     groups: dict[tuple[str, ...], Amounts] = {}
+    named = _names(by, only)
+    if daily and len(named) <= 1:
+        (part,) = wanted
+        statement = _by_name(by, only, part, measures)
+        for found in await connection.execute(statement):
+            _add_line(groups, by, tuple(found), part.sign, measures)
+        return lines(groups, by)
     for by_tag, condition in _sources(by, only):
         for part in wanted:
             table = _TABLES[(part.monthly, by_tag)]
@@ -114,6 +122,35 @@ def _sources(
         yield False, and_(*conditions) if conditions else None
 
 
+def _names(by: Sequence[Dimension], only: Filter) -> set[str]:
+    """Which names a question tells apart or narrows to."""
+    narrowed = {field for field in COLUMN_OF if getattr(only, field) not in ((), None)}
+    return narrowed | {name for name in by if name != "day"}
+
+
+def _by_name(
+    by: Sequence[Dimension], only: Filter, part: Part, measures: Sequence[str]
+) -> Select[Any]:
+    """A question by day and one name at most: few lines, however many series there are."""
+    table = rollup_day_by_name.c
+    dimension = next(iter(_names(by, only)), EVERYTHING)
+    where: list[ColumnElement[bool]] = [table.dimension == dimension, *_within(table.day, part)]
+    if dimension == "tag" and only.tag is not None:
+        where.append(table.name == clean(only.tag))
+    elif dimension not in ("tag", EVERYTHING) and getattr(only, dimension):
+        where.append(table.name.in_([clean(each) for each in getattr(only, dimension)]))
+    shown = [table.day if name == "day" else table.name for name in by]
+    sums = (func.sum(table[name]).label(name) for name in measures)
+    return select(*shown, *sums).where(*where).group_by(*shown)
+
+
+def _within(period: ColumnElement[int], part: Part) -> Iterator[ColumnElement[bool]]:
+    if part.since is not None:
+        yield period >= part.since
+    if part.until is not None:
+        yield period < part.until
+
+
 def _statement(
     table: Table,
     by: Sequence[Dimension],
@@ -122,11 +159,7 @@ def _statement(
     measures: Sequence[str],
 ) -> Select[Any]:
     period = next(iter(table.c))
-    where = []
-    if part.since is not None:
-        where.append(period >= part.since)
-    if part.until is not None:
-        where.append(period < part.until)
+    where = list(_within(period, part))
     if condition is not None:
         where.append(table.c.series.in_(select(series.c.id).where(condition)))
     sums = [func.sum(table.c[name]).label(name) for name in measures]
