@@ -1,8 +1,10 @@
 """The last calls in memory."""
 
+import asyncio
+
 import pytest
 
-from faregate.gateway.records import Records
+from faregate.gateway.records import Gathered, Records
 from tests.gateway.finished import a_row
 
 
@@ -43,3 +45,32 @@ def test_a_call_recorded_twice_counts_once_and_its_last_row_stays() -> None:
 def test_keeping_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Records(kept=0)
+
+
+async def test_gathered_rows_reach_every_sink_in_order_without_being_asked_for() -> None:
+    seen: list[str] = []
+    done = asyncio.Event()
+    gathered = Gathered((lambda row: seen.append(row.call_id), lambda _row: done.set()))
+    gathered.add(a_row(call_id="one"))
+    gathered.add(a_row(call_id="two"))
+    assert not seen, "a call does not wait for its counting"
+    async with asyncio.timeout(10):
+        await done.wait()
+    assert seen == ["one", "two"]
+
+
+async def test_gathered_rows_are_handed_over_once_when_asked_for() -> None:
+    seen: list[str] = []
+    gathered = Gathered((lambda row: seen.append(row.call_id),))
+    gathered.add(a_row(call_id="one"))
+    gathered.hand_over()
+    gathered.hand_over()
+    assert seen == ["one"]
+
+
+async def test_gathered_rows_are_bounded() -> None:
+    seen: list[str] = []
+    gathered = Gathered((lambda row: seen.append(row.call_id),))
+    for number in range(300):
+        gathered.add(a_row(call_id=f"call_{number}"))
+    assert len(seen) >= 200, "without the loop having had a turn"
