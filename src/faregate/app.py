@@ -4,9 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from faregate import __version__
+from faregate.core.directory import Holder
 from faregate.errors import APIError, NotFoundError, RateLimitError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
@@ -26,6 +27,20 @@ log = logging.getLogger("faregate")
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+SignIn: TypeAlias = Callable[[str, Mapping[str, str]], Holder | None]
+"""(method, headers) to the holder of a session; None where there is none. Raises APIError."""
+
+
+class Console(Protocol):
+    """An ASGI application for what is neither a call of a model nor about one."""
+
+    def serves(self, path: str) -> bool:
+        """Whether it answers a path."""
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+
 CHAT = "chat/completions"
 EMBEDDINGS = "embeddings"
 
@@ -79,6 +94,10 @@ class App:
         """What active health checks found, by deployment."""
         self.in_flight = 0
         self._ledger = ledger
+        self.console: Console | None = None
+        """The admin API and the dashboard."""
+        self.sign_in: SignIn | None = None
+        """Who a request without a key is of, by its session."""
         self.gate: Gate | None = None
         """Budgets and limits; None where nothing can have any."""
         metrics.watch_states(self._states)
@@ -110,6 +129,19 @@ class App:
             log.exception("a request to %s failed inside Faregate", exchange.path)
             if not exchange.started:
                 await _refuse(exchange, _our_fault(error))
+
+    def identify(self, exchange: Exchange, snapshot: Snapshot) -> Holder:
+        """Who calls: by key, or a page of the dashboard by its session."""
+        key = client_key(exchange)
+        if not key and self.sign_in is not None and b"cookie" in exchange.headers:
+            headers = {
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in exchange.headers.items()
+            }
+            holder = self.sign_in(exchange.method, headers)
+            if holder is not None:
+                return holder
+        return snapshot.identify(key)
 
     def admit(self, passage: Passage) -> Awaitable[None] | None:
         """Let a call in, once what it may take is held. Raises (or the result does)
@@ -163,6 +195,9 @@ class App:
         operation = OPERATIONS.get(path.rstrip("/"))
         if operation is not None and exchange.method == "POST":
             await relay(exchange, self.snapshot, operation, self)
+        elif self.console is not None and self.console.serves(path):
+            exchange.started = True  # whatever fails from here on is answered there
+            await self.console(exchange.scope, exchange.receive, exchange.send)
         elif exchange.method in ("GET", "HEAD"):
             await self._read(exchange)
         elif exchange.method == "OPTIONS":

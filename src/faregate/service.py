@@ -9,8 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from faregate.admin.session import Sessions
 from faregate.app import App, Receive, Send
 from faregate.config import Settings
+from faregate.control.prices import added
 from faregate.core.directory import Directory
 from faregate.core.pricebook import PriceBook
 from faregate.errors import FaregateError
@@ -21,12 +23,16 @@ from faregate.gateway.logs import Logs, configure
 from faregate.gateway.metrics import Metrics
 from faregate.gateway.records import Sink
 from faregate.gateway.snapshot import Snapshot
+from faregate.office import Console, Office
 
 log = logging.getLogger("faregate")
 
 CHECK_SECONDS = 1.0
 """How often the configuration's files are looked at."""
 
+
+REPRICED = "repriced"
+"""The kind of entity that says: somebody filled in prices, and what was spent is more now."""
 
 _AT_START = ("master_key", "data_dir", "drain_timeout", "limits", "log", "metrics")
 """What is read when the process starts and not again, at least in part."""
@@ -47,6 +53,7 @@ class Boot(Struct, frozen=True, kw_only=True):
     otel: bool = False
     ledger: LedgerOptions | None = None
     """None: rows are not kept beyond the last ones in memory."""
+    workers: int = 1
 
 
 class Service:
@@ -55,6 +62,7 @@ class Service:
     def __init__(self, boot: Boot) -> None:
         self._boot = boot
         self._app: App
+        self._book = boot.book
         self._logs: Logs
         self._metrics: Metrics
         self._watch: asyncio.Task[None] | None = None
@@ -72,17 +80,20 @@ class Service:
             return self._live(receive, send)
         return self._app(scope, receive, send)
 
-    def reload(self) -> None:
-        """Read the configuration again. A bad one is refused whole and the running one stays."""
+    def reload(self) -> str:
+        """Read the configuration again. A bad one is refused whole and the running one stays.
+
+        Gives what is wrong with it; nothing when it is in force.
+        """
         boot, running = self._boot, self._app.snapshot.settings
         before = boot.stamp(running)
         try:
             settings = boot.reread()
-            snapshot = Snapshot(settings, boot.book, boot.master_key, self._app.snapshot)
+            snapshot = Snapshot(settings, self._book, boot.master_key, self._app.snapshot)
         except (FaregateError, OSError) as error:
             # No traceback: the message names every problem with its file and line.
             log.error("not reloaded, the running configuration stays:\n%s", error)  # noqa: TRY400
-            return
+            return str(error)
         self._app.snapshot = snapshot
         # A file that was written while it was read is read again.
         steady = boot.stamp(running) == before
@@ -95,6 +106,7 @@ class Service:
         later = [name for name in _AT_START if getattr(settings.general, name) != self._begun(name)]
         if later:
             log.warning("%s in general_settings: changed, and in force after a restart", later)
+        return ""
 
     def _begun(self, name: str) -> object:
         return getattr(self._boot.settings.general, name)
@@ -157,6 +169,7 @@ class Service:
             self._take_other,
         )
         self._app.gate = self._access.gate
+        self._open_console()
         self._access.start()
         self._checks = HealthChecks(lambda: self._app.snapshot, self._app, boot.shared)
         self._app.checked = self._checks.results
@@ -171,6 +184,36 @@ class Service:
 
     async def _take_other(self, kind: str) -> None:
         """Something else in the database has changed."""
+        if kind == "price":
+            await self._take_prices()
+        elif kind == REPRICED:
+            await self._access.reread_budgets()
+
+    async def _take_prices(self) -> None:
+        """The book with the prices that were added to it."""
+        assert self._ledger is not None
+        rows = await added(self._ledger.store())
+        if not rows and self._book is self._boot.book:
+            return
+        known = {row.id for row in self._boot.book.prices()}
+        fresh = [row for row in rows if row.id not in known]
+        self._book = self._boot.book.with_prices(fresh)
+        running = self._app.snapshot
+        self._app.snapshot = Snapshot(running.settings, self._book, self._boot.master_key, running)
+        log.info("the price book has %d prices that were added to it", len(fresh))
+
+    def _open_console(self) -> None:
+        """The admin API and the dashboard."""
+        app = self._app
+        sessions = Sessions(
+            self._boot.master_key,
+            lambda key: app.snapshot.identify(key),  # noqa: PLW0108 - the snapshot is replaced
+            lambda: app.snapshot.directory,
+        )
+        office = Office(app, self._access, self._ledger, sessions, self.reload)
+        office.workers = self._boot.workers
+        app.console = Console(office, sessions)
+        app.sign_in = sessions.enter
 
     async def _watch_files(self) -> None:
         while True:

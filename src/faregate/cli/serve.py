@@ -73,6 +73,7 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
         reread=lambda: _read_config(config, book),
         stamp=_stamp,
         shared=shared,
+        workers=num_workers,
         otel=otel,
         ledger=_ledger(general) if general.ledger else None,
     )

@@ -106,9 +106,10 @@ class PriceBook:
         """The prices in force at the Unix instant ``at``, or why there are none.
 
         ``model`` matches in any case, and by the aliases of the names file. Of several rows for a
-        unit the latest ``effective_from`` wins, then the latest ``observed_at``. A region of a
-        data zone (``data_zone_eu:polandcentral``) has its zone's price for every unit that has no
-        price of its own there. ``model-router`` is never priced as a model: its row is a fee.
+        unit one of a person's own wins, then the latest ``effective_from``, then the latest
+        ``observed_at``. A region of a data zone (``data_zone_eu:polandcentral``) has its zone's
+        price for every unit that has no price of its own there. ``model-router`` is never priced as
+        a model: its row is a fee.
         """
         timeline = self._timelines.get((provider, model, scope, tier))
         if timeline is None:
@@ -137,6 +138,14 @@ class PriceBook:
         """
         own = (row for row in self._by_id.values() if (row.provider, row.model) not in self._asked)
         return PriceBook((row for row in own if row.observed_at <= at), self._names)
+
+    def with_prices(self, more: Iterable[Price]) -> "PriceBook":
+        """This book and further rows, which go before the others where they are people's own.
+
+        Raises :class:`~faregate.errors.PriceBookError` for an id that is there already.
+        """
+        own = [row for row in self._by_id.values() if (row.provider, row.model) not in self._asked]
+        return PriceBook((*own, *more), self._names, self._vendor)
 
     def find(self, provider: str, model: str) -> tuple[Price, ...]:
         """Every row of a model, superseded ones included, in the order they were read."""
@@ -243,8 +252,8 @@ def _rates(rows: Sequence[Price], usual: Sequence[Price], at: float) -> Rates | 
     return Rates(short, long, min((row.context_from for row in long.values()), default=unsaid))
 
 
-def _rank(row: Price) -> tuple[bool, float, float]:
-    return ":" in row.scope, row.effective_from, row.observed_at
+def _rank(row: Price) -> tuple[bool, bool, float, float]:
+    return ":" in row.scope, row.confidence == "own", row.effective_from, row.observed_at
 
 
 def _scopes(scope: Scope) -> tuple[Scope, ...]:

@@ -2,21 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from faregate.config.settings import Redis, Settings
-from faregate.core.budget import Budget, SoftLimit
+from faregate.core.budget import Budget, Payer, SoftLimit
 from faregate.core.directory import Directory
 from faregate.core.windows import TOTAL
 from faregate.gateway.following import Follower
 from faregate.gateway.gate import Gate
 from faregate.gateway.ledger import Ledger
 from faregate.gateway.restoring import Restorer
-from faregate.money import format_usd
+from faregate.money import Usd, format_usd
 from faregate.store.counters import Counters, MemoryCounters
 from faregate.store.redis_counters import RedisCounters
 from faregate.types import HttpRequest
@@ -92,6 +92,30 @@ class Access:
             await asyncio.wait({self._following})
         await self.follower.stop()
         await self.gate.close()
+
+    @property
+    def shared(self) -> bool:
+        """Whether counters are shared with other processes."""
+        return isinstance(self._counters, RedisCounters)
+
+    @property
+    def counters_down(self) -> str:
+        """Why the shared counters do not answer; empty when they do."""
+        return self._counters.down if isinstance(self._counters, RedisCounters) else ""
+
+    async def charge_late(self, amounts: Mapping[tuple[Payer, str], Usd], at: float) -> None:
+        """Budgets pay for a call that was made at ``at`` (Unix seconds) and priced just now."""
+        for (payer, payer_id), amount in amounts.items():
+            for account in self.directory.accounts_for(payer, payer_id):
+                if account.measure == "usd":
+                    await self._counters.charge(account, amount, at)
+
+    async def reread_budgets(self) -> None:
+        """Somebody else changed what was spent: budgets ask the ledger again before their next
+        call."""
+        for account in self.directory.every_account():
+            if account.measure == "usd":
+                await self._counters.forget(account)
 
     async def _follow(self, ledger: Ledger) -> None:
         self.follower.start(await ledger.opened())

@@ -91,6 +91,11 @@ class Follower:
             self._task.cancel()
             await asyncio.wait({self._task})
 
+    @property
+    def sequence(self) -> int:
+        """The newest change in force here."""
+        return self._sequence
+
     async def applied(self) -> None:
         """Return when every change made until now is in force in this process."""
         if self._store is not None:

@@ -36,6 +36,9 @@ _CUT_OFF = ErrorFacts(status=499, code="cancelled", message="the client left")
 class Desk(Protocol):
     """Where calls are let in and their rows are kept."""
 
+    def identify(self, exchange: Exchange, snapshot: Snapshot) -> Holder:
+        """Who calls. Raises :class:`APIError` for nobody we know."""
+
     def admit(self, passage: "Passage") -> Awaitable[None] | None:
         """Let a call in. Raises, as the result does, :class:`APIError` for one that is not."""
 

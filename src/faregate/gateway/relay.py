@@ -8,6 +8,7 @@ client → 8 relay → 9 settle in the one ``finally`` → 10 record, off the pa
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 
 from faregate.config.settings import ModelDeployment
 from faregate.core.routing import Attempts, Stop
@@ -43,7 +44,7 @@ async def relay(
     Raises :class:`APIError` for a call that was not admitted; from then on every way out of here
     leaves exactly one row with ``desk``.
     """
-    holder = snapshot.identify(client_key(exchange))
+    holder = desk.identify(exchange, snapshot)
     body = await exchange.read(snapshot.settings.general.limits.max_body_bytes)
     asked = peek(snapshot, body, model, operation)
     snapshot.check_allowed(holder, asked.model)
@@ -78,6 +79,14 @@ def client_key(exchange: Exchange) -> str:
         scheme, _, key = bearer.partition(" ")
         return key.strip() if scheme.lower() == "bearer" else ""
     return exchange.header(b"x-api-key") or exchange.header(b"api-key")
+
+
+def key_of(headers: Mapping[str, str]) -> str:
+    """The same of headers as text, with names in lower case."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme:
+        return key.strip() if scheme.lower() == "bearer" else ""
+    return headers.get("x-api-key", "") or headers.get("api-key", "")
 
 
 def peek(snapshot: Snapshot, body: bytes, model: str, operation: str) -> Asked:
