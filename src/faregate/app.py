@@ -1,6 +1,7 @@
 """One ASGI application: the gateway's routes. The table is the table of contents."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -8,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from faregate import __version__
 from faregate.core.directory import Holder
-from faregate.errors import APIError, NotFoundError, RateLimitError
+from faregate.errors import APIError, NotFoundError, RateLimitError, ServiceUnavailableError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
 from faregate.gateway.gate import Gate
@@ -40,6 +41,9 @@ class Console(Protocol):
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
 
+
+_KEYS_SECONDS = 5.0
+"""How long a key that is not known yet waits for the database's keys."""
 
 CHAT = "chat/completions"
 EMBEDDINGS = "embeddings"
@@ -94,6 +98,8 @@ class App:
         """What active health checks found, by deployment."""
         self.in_flight = 0
         self._ledger = ledger
+        self.keys_known = asyncio.Event()
+        """Set once the database's keys were read."""
         self.console: Console | None = None
         """The admin API and the dashboard."""
         self.sign_in: SignIn | None = None
@@ -114,6 +120,8 @@ class App:
         if self.snapshot.settings.general.cors_origins:
             self._allow_origin(exchange)
         try:
+            if not self.snapshot.every_key_known:
+                await self._know_keys(exchange)
             # Not one coroutine more than needed: each is resumed with every wait below it.
             operation = OPERATIONS.get(exchange.path)
             if operation is not None and exchange.method == "POST":
@@ -129,6 +137,20 @@ class App:
             log.exception("a request to %s failed inside Faregate", exchange.path)
             if not exchange.started:
                 await _refuse(exchange, _our_fault(error))
+
+    async def _know_keys(self, exchange: Exchange) -> None:
+        """In the first moments: a key that is not known here waits until the keys are read."""
+        key = client_key(exchange)
+        if not key:
+            return
+        try:
+            self.snapshot.identify(key)
+        except ServiceUnavailableError:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KEYS_SECONDS):
+                    await self.keys_known.wait()
+        except APIError:
+            return  # whoever answers says so
 
     def identify(self, exchange: Exchange, snapshot: Snapshot) -> Holder:
         """Who calls: by key, or a page of the dashboard by its session."""

@@ -181,6 +181,8 @@ class Service:
         self._app.snapshot = self._app.snapshot.with_directory(
             directory, every_key_known=self._access.follower.fresh
         )
+        if self._access.follower.fresh:
+            self._app.keys_known.set()
 
     async def _take_other(self, kind: str) -> None:
         """Something else in the database has changed."""

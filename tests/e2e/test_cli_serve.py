@@ -85,7 +85,7 @@ def test_a_file_of_litellms_starts_unchanged(tmp_path: Path) -> None:
         life.key = "sk-1234"
         assert {"azure-model-router", "gpt-4"} <= set(life.models())
         said = life.printed()
-        for key in ("callbacks", "cache", "alerting", "redis_host"):
+        for key in ("callbacks", "cache", "alerting"):
             assert re.search(rf"config.yaml:\d+: warning: \S*\b{key}: ", said), key
         assert "the master key is weak" in said
 

@@ -75,9 +75,10 @@ class Access:
     def start(self) -> None:
         """Take the last directory known and begin to follow the database."""
         loop = asyncio.get_running_loop()
+        if self._ledger is None:
+            self.follower.fresh = True  # there is no database that could know more keys
         self._take(self.follower.load_copy())
         if self._ledger is None:
-            self.follower.fresh = True
             return
         self._following = loop.create_task(self._follow(self._ledger))
 
