@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from faregate.core.budget import Payer
 from faregate.store.database import DatabaseStore
 from faregate.store.places import store_at
 from faregate.store.protocol import Dimension, Filter
@@ -23,7 +24,13 @@ from faregate.types import Attempt, Charge, Line, Receipt, Row, Unit, Usage
 
 BATCH = 500
 SERIES, DAYS = 1000, 90
+NAMED = {
+    "key": "key_id", "team": "team_id", "user": "user_id", "model": "requested_model",
+    "served_model": "served_model", "deployment": "deployment", "provider": "provider",
+    "everything": "''", "tag": "''",
+}  # fmt: skip
 _SECOND = 1_000_000
+_DAY = 86_400
 
 
 def a_row(number: int, at: float) -> Row:
@@ -139,10 +146,16 @@ def fill_roll_ups(path: Path, calls: int) -> None:
         db.execute(
             f"INSERT INTO rollup_month SELECT {month}, series, {sums} FROM rollup_day GROUP BY 1, 2"
         )
+        db.execute("DELETE FROM rollup_day_by_name")
+        for dimension, column in NAMED.items():
+            db.execute(
+                f"INSERT INTO rollup_day_by_name SELECT '{dimension}', day, {column}, {sums} "
+                "FROM rollup_day JOIN series ON series.id = rollup_day.series GROUP BY 2, 3"
+            )
 
 
 def fill_log(path: Path, count: int) -> None:
-    """``count`` calls over ninety days, copied from those that are there."""
+    """``count`` calls over ninety days, copied from those there are; three in ten of one key."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA cache_size = -400000")
@@ -154,10 +167,17 @@ def fill_log(path: Path, count: int) -> None:
             "day": "at / 86400000000",
             "started": "at",
             "request_id": "printf('call_%012x%016x', at / 1000, n)",
+            "key_id": "CASE WHEN n % 10 < 3 THEN 'key-7' ELSE c.key_id END",
         }
         chosen = ", ".join(changed.get(name, f"c.{name}") for name in columns)
         db.execute("CREATE TEMP TABLE template AS SELECT * FROM calls LIMIT 1000")
         db.execute("DELETE FROM calls")
+        indexes = db.execute(
+            "SELECT name, sql FROM sqlite_master WHERE tbl_name = 'calls' AND type = 'index' "
+            "AND sql IS NOT NULL"
+        ).fetchall()
+        for name, _sql in indexes:
+            db.execute(f"DROP INDEX {name}")
         for low in range(0, count, 100_000):
             high = min(low + 100_000, count)
             db.execute(
@@ -166,6 +186,9 @@ def fill_log(path: Path, count: int) -> None:
                 f"INSERT INTO calls ({', '.join(columns)}) SELECT {chosen} FROM numbers "
                 "JOIN template c ON c.rowid = n % 1000 + 1"
             )
+        for _name, sql in indexes:
+            db.execute(sql)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 async def asking(store: DatabaseStore, calls: int) -> None:
@@ -191,6 +214,42 @@ async def asking(store: DatabaseStore, calls: int) -> None:
     await timed("one row", lambda: store.row(page.entries[0].row.call_id))
 
 
+async def restoring(store: DatabaseStore) -> None:
+    """What budgets ask when a process starts, of a key with a third of the calls, and of all."""
+    now = time.time()
+    today = now // _DAY * _DAY
+    questions: tuple[tuple[str, float, float | None], ...] = (
+        ("for ever", 0.0, None),
+        ("30 days", today - 30 * _DAY, None),
+        ("30 days, of another zone", today - 30 * _DAY + 5 * 3600, None),
+        ("the last hour", now - 3600, None),
+        ("rolling 24h", now - _DAY, _DAY / 60),
+        ("rolling 7d", now - 7 * _DAY, 7 * _DAY / 60),
+        ("rolling 30d", now - 30 * _DAY, _DAY / 2),
+        ("rolling 60d", now - 60 * _DAY, _DAY),
+        ("rolling 90d", now - 90 * _DAY, 1.5 * _DAY),
+    )
+    payers: tuple[tuple[Payer, str], ...] = (("key", "key-7"), ("everything", ""))
+    for payer, name in payers:
+        for title, since, slot in questions:
+            await timed(f"{payer}, {title}", partial(store.spent, payer, name, since, slot))
+
+
+async def polling(store: DatabaseStore, changes: int = 200, polls: int = 300) -> None:
+    """What it costs to ask for changes when there is none."""
+    for number in range(changes):
+        await store.put("key", f"key-{number}", {"name": "x" * 200}, actor="bench", at=time.time())
+    last = (await store.changes(0, limit=10_000))[-1].sequence
+    started, cpu = time.perf_counter(), time.process_time()
+    for _ in range(polls):
+        await store.changes(last)
+    wall, used = time.perf_counter() - started, time.process_time() - cpu
+    print(
+        f"  changes, none of {last:,}: {wall / polls * 1000:.2f} ms, "
+        f"{used / polls * _SECOND:.0f} µs of our CPU"
+    )
+
+
 async def main() -> None:
     """Run all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -213,6 +272,9 @@ async def main() -> None:
         await store.open()
         print("  the roll-ups of 10,000,000 calls:")
         await asking(store, given.log)
+        print("  what budgets have spent:")
+        await restoring(store)
+        await polling(store)
         await store.close()
     if given.postgres:
         print("PostgreSQL")
@@ -220,6 +282,7 @@ async def main() -> None:
         await store.open()
         await appending(store, given.rows)
         await timed("first page", lambda: store.rows(Filter()))
+        await polling(store)
         await store.close()
 
 

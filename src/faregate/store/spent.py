@@ -5,29 +5,27 @@ into; what they do not know any more, because they were purged, counts in the da
 that a budget remembers too much for a while rather than too little.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    FromClause,
-    Select,
-    and_,
-    func,
-    literal_column,
-    select,
-)
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faregate.core.budget import PAYERS, Payer
 from faregate.money import Usd
 from faregate.store.rollup import DAY
 from faregate.store.spending import MICRO
-from faregate.store.tables import call_tags, calls, rollup_day_by_name
+from faregate.store.tables import rollup_day_by_name
 from faregate.store.text import clean, microseconds, seconds
 
 _DAY = DAY * 1_000_000
+_WIDE = _DAY // 72
+"""Slots of this length or more are few in a day, and are asked for one by one."""
+_AT_ONCE = 400
+# In two parts, as the roll-ups have it: pico-dollars added up may not fit into 64 bits.
+_MICRO = f"calls.spend_pico / {MICRO}"
+_REST = f"(calls.spend_pico - calls.spend_pico / {MICRO} * {MICRO})"
 _COLUMN_OF = {
     "key": "key_id",
     "team": "team_id",
@@ -141,47 +139,80 @@ async def _days(connection: AsyncConnection, question: Asked) -> dict[int, Usd]:
 
 async def _parts(connection: AsyncConnection, question: Asked, start: int, end: int) -> list[Part]:
     """The payer's rows from ``start`` to before ``end``, added up by day and slot."""
-    rows = _rows_of(question)
-    at = rows.at
-    # Numbers, not parameters: what is grouped by must be word for word what is selected.
-    width = f"{at} / {question.width}" if question.width else "0"
-    groups = {
-        "of_day": f"{at} / {_DAY}",
-        "of_slot": width,
-        "inside": f"CASE WHEN {at} >= {question.since} THEN 1 ELSE 0 END",
-    }
-    # In two parts, as the roll-ups have it: pico-dollars added up may not fit into 64 bits.
-    sums = (func.sum(calls.c.spend_pico // MICRO), func.sum(calls.c.spend_pico % MICRO))
-    selected: list[ColumnElement[Any]] = [
-        literal_column(text).label(name) for name, text in groups.items()
-    ]
-    statement: Select[Any] = (
-        select(*selected, *sums)
-        .select_from(rows.source)
-        .where(at >= start, at < end, *rows.condition)
-        .group_by(*groups)
+    if question.width is not None and question.width < _WIDE:
+        return await _grouped(connection, question, start, end)
+    parts: list[Part] = []
+    pieces = list(_pieces(question, start, end))
+    for at in range(0, len(pieces), _AT_ONCE):
+        parts += await _pieced(connection, question, pieces[at : at + _AT_ONCE])
+    return parts
+
+
+def _pieces(question: Asked, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Ranges that each lie in one day, in one slot, and wholly inside the question or not."""
+    edges = {*range(start, end, _DAY), end}
+    if start < question.since < end:
+        edges.add(question.since)
+    if question.width:
+        first = -(-max(start, question.since) // question.width) * question.width
+        edges.update(range(first, end, question.width))
+    return pairwise(sorted(edges))
+
+
+async def _pieced(
+    connection: AsyncConnection, question: Asked, pieces: Sequence[tuple[int, int]]
+) -> list[Part]:
+    """One sum for each range: the index is read along, and nothing is sorted.
+
+    Both halves of a sum come as one text, since two would read the index twice.
+    """
+    at = _started(question)
+    values = ", ".join(f"({low}, {high})" for low, high in pieces)
+    statement = (
+        f"WITH pieces(low, high) AS (VALUES {values}) "  # noqa: S608
+        f"SELECT low, (SELECT sum({_MICRO}) || ' ' || sum({_REST}) FROM {_rows(question)} "
+        f"AND {at} >= low AND {at} < high) FROM pieces"
     )
+    found = await connection.execute(text(statement), {"name": question.name})
+    parts = []
+    for low, sums in found:
+        if sums is not None:
+            micro, rest = map(int, sums.split())
+            inside = low >= question.since
+            parts.append(Part(low // _DAY, question.slot(low), inside, micro * MICRO + rest))
+    return parts
+
+
+async def _grouped(
+    connection: AsyncConnection, question: Asked, start: int, end: int
+) -> list[Part]:
+    """Where slots are narrow and most of them empty."""
+    at = _started(question)
+    statement = (
+        f"SELECT {at} / {_DAY} AS of_day, {at} / {question.width} AS of_slot, "  # noqa: S608
+        f"CASE WHEN {at} >= {question.since} THEN 1 ELSE 0 END AS inside, "
+        f"sum({_MICRO}), sum({_REST}) FROM {_rows(question)} AND {at} >= {start} AND {at} < {end} "
+        "GROUP BY of_day, of_slot, inside"
+    )
+    found = await connection.execute(text(statement), {"name": question.name})
     return [
         Part(int(day), int(slot), bool(inside), int(micro) * MICRO + int(rest))
-        for day, slot, inside, micro, rest in await connection.execute(statement)
+        for day, slot, inside, micro, rest in found
     ]
 
 
-class _Rows(NamedTuple):
-    """Where a payer's rows are."""
-
-    source: FromClause
-    at: Column[int]
-    condition: tuple[ColumnElement[bool], ...]
+def _started(question: Asked) -> str:
+    return "call_tags.started" if question.payer == "tag" and question.name else "calls.started"
 
 
-def _rows_of(question: Asked) -> _Rows:
-    payer, name = question.payer, question.name
+def _rows(question: Asked) -> str:
+    """Where a payer's rows are; ``:name`` is whose."""
+    payer = question.payer
     if payer == "everything":
-        return _Rows(calls, calls.c.started, ())
+        return "calls WHERE :name = ''"
     if payer != "tag":
-        return _Rows(calls, calls.c.started, (calls.c[_COLUMN_OF[payer]] == name,))
-    if not name:
-        return _Rows(calls, calls.c.started, (calls.c.tags == "",))
-    joined = and_(calls.c.call_id == call_tags.c.call_id, calls.c.day == call_tags.c.day)
-    return _Rows(call_tags.join(calls, joined), call_tags.c.started, (call_tags.c.tag == name,))
+        return f"calls WHERE calls.{_COLUMN_OF[payer]} = :name"
+    if not question.name:
+        return "calls WHERE calls.tags = :name"
+    joined = "calls.call_id = call_tags.call_id AND calls.day = call_tags.day"
+    return f"call_tags JOIN calls ON {joined} WHERE call_tags.tag = :name"
