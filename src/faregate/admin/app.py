@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 
 from faregate.admin import (
     audit,
@@ -42,6 +43,11 @@ VERSION = "1"
 
 MOST_BODY = 1024 * 1024
 """Bytes of a request."""
+
+_QUIET: Any = dict.fromkeys(
+    ("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False
+)
+"""FastAPI's own OpenTelemetry: what is exported is for the configuration to say."""
 
 TABLES = (
     me.table,
@@ -87,8 +93,8 @@ def routed() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_QUIET,
     )
-    app.router.max_body_size = MOST_BODY
     for table in TABLES:
         table.add_to(app)
     check_guarded(app)
@@ -101,26 +107,29 @@ async def _serve(
     app: FastAPI, scope: MutableMapping[str, Any], receive: Receive, send: Send
 ) -> None:
     """One request. Answers are for whoever asked and nobody else, so nothing may keep them."""
-    began = False
+    ended = False
+    size = 0
+
+    async def bounded() -> MutableMapping[str, Any]:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MOST_BODY:
+            raise HTTPException(413)
+        return message
 
     async def private(message: MutableMapping[str, Any]) -> None:
-        nonlocal began
+        nonlocal ended
         if message["type"] == "http.response.start":
-            began = True
             headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
             message = {**message, "headers": [*message["headers"], *headers]}
+        elif not message.get("more_body", False):
+            ended = True
         await send(message)
 
     try:
-        await app(scope, receive, private)
-    except Exception as error:
+        await app(scope, bounded, private)
+    except Exception:
         log.exception("a request to %s failed", scope["path"][:200])
-        if began:
+        if not ended:  # a file that breaks off; the connection must, too
             raise
-        answer = failures.answer(
-            500,
-            f"Faregate failed on this request ({type(error).__name__}); its log says why",
-            "internal_error",
-            "server_error",
-        )
-        await answer(scope, receive, private)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from faregate.admin.table import Table
-from faregate.admin.wire import Instant, PageQuery, Shown, Who, instant
+from faregate.admin.wire import Instant, PageQuery, Shown, Who, instant, question
 from faregate.money import format_price, format_usd
 from faregate.store.protocol import Change
 from faregate.types import JsonObject
@@ -63,7 +63,8 @@ async def list_audit(who: Who, asked: Annotated[AuditQuery, Query()]) -> AuditPa
     found: list[Change] = []
     cursor, looked_at = asked.cursor, 0
     while True:
-        page = await store.audit(cursor=cursor, limit=size)
+        with question():
+            page = await store.audit(cursor=cursor, limit=size)
         cursor = page.cursor
         for each in page.changes:
             looked_at += 1

@@ -20,6 +20,7 @@ from faregate.admin.wire import (
     maybe_instant,
     maybe_money,
     money,
+    question,
 )
 from faregate.errors import NotFoundError
 from faregate.store.export import every_entry
@@ -117,7 +118,8 @@ class CallDetail(Shown):
 async def list_calls(who: Who, asked: CallQueryIn) -> CallPage:
     """The log, newest first. A key without a role sees its own calls."""
     only = call_filter(who, asked, time.time())
-    page = await who.office.store().rows(only, cursor=asked.cursor, limit=asked.limit)
+    with question():
+        page = await who.office.store().rows(only, cursor=asked.cursor, limit=asked.limit)
     return CallPage(data=[show_call(each) for each in page.entries], next=page.cursor)
 
 

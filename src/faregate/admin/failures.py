@@ -47,6 +47,7 @@ def handle(app: FastAPI) -> None:
         app.add_exception_handler(kind, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _fault)
 
 
 def answer(
@@ -86,6 +87,15 @@ async def _known(_request: Request, error: Exception) -> JSONResponse:
     if found is None:
         raise error
     return found
+
+
+async def _fault(_request: Request, error: Exception) -> JSONResponse:
+    return answer(
+        500,
+        f"Faregate failed on this request ({type(error).__name__}); its log says why",
+        "internal_error",
+        "server_error",
+    )
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -135,7 +135,7 @@ def day(name: str, text: str | None, today: date) -> date | None:
 
 
 def _names(asked: SpendFilter) -> dict[str, Any]:
-    found: dict[str, Any] = Field(default_factory=dict)
+    found: dict[str, Any] = {}
     for name in type(asked).model_fields:
         value = getattr(asked, name)
         if isinstance(value, list):

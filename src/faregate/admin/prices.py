@@ -20,6 +20,7 @@ from faregate.admin.wire import (
     Shown,
     Who,
     page_by_place,
+    question,
 )
 from faregate.control import prices as control
 from faregate.control import waiting
@@ -185,7 +186,10 @@ async def fill_unpriced(who: Who, cursor: Cursor = None) -> Fill:
 async def _fill(who: Asked, cursor: str | None) -> Fill:
     office = who.office
     deployments = {each.id: each.deployment for each in office.settings().deployments()}
-    found = await waiting.fill(desk(who), office.book(), deployments, office.price_learnt, cursor)
+    with question():
+        found = await waiting.fill(
+            desk(who), office.book(), deployments, office.price_learnt, cursor
+        )
     return Fill(filled=found.filled, waiting=found.waiting, next=found.cursor)
 
 

@@ -6,7 +6,8 @@ microsecond (``2026-11-22T12:00:00.000000Z``). A list has ``data`` and ``next``:
 page after it, null on the last one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -125,6 +126,20 @@ def instant(seconds: float) -> str:
 def maybe_instant(seconds: float | None) -> str | None:
     """Unix seconds as text; None for never."""
     return None if seconds is None else instant(seconds)
+
+
+@contextmanager
+def question() -> Iterator[None]:
+    """What the store says of a question that means nothing (a cursor of another list, a filter the
+    sums do not know) is said to whoever asked it."""
+    try:
+        yield
+    except ValueError as error:
+        if type(error) is not ValueError:  # a ConfigError is one, too
+            raise
+        code = "invalid_cursor" if "cursor" in str(error) else "invalid_request"
+        param = "cursor" if code == "invalid_cursor" else None
+        raise BadRequestError(str(error), code=code, param=param) from None
 
 
 class Asked(NamedTuple):
