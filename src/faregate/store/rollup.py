@@ -5,9 +5,9 @@ charge, to the deployment and the model that were billed. So the spend of a depl
 provider bills, and a call with a billed failure counts once.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from faregate.store.text import name
 from faregate.types import UNITS, Charge, Receipt, Row, Usage
@@ -46,6 +46,8 @@ class Series(NamedTuple):
     tagged: bool = False
     """Whether the calls carry tags."""
 
+
+Place = TypeVar("Place", bound=Hashable)
 
 Amounts = list[int]
 Share = tuple[Series, Amounts]
@@ -114,9 +116,9 @@ def shares(row: Row, judgement: Judged | None = None) -> tuple[list[Share], list
     return found, by_tag
 
 
-def fold(parts: Iterable[tuple[tuple[int, Series], Amounts]]) -> dict[tuple[int, Series], Amounts]:
-    """Amounts added up by day and series."""
-    folded: dict[tuple[int, Series], Amounts] = {}
+def fold(parts: Iterable[tuple[Place, Amounts]]) -> dict[Place, Amounts]:
+    """Amounts added up by where they belong, such as a day and a series."""
+    folded: dict[Place, Amounts] = {}
     for place, amounts in parts:
         kept = folded.get(place)
         if kept is None:
@@ -129,40 +131,36 @@ def fold(parts: Iterable[tuple[tuple[int, Series], Amounts]]) -> dict[tuple[int,
 EVERYTHING = "everything"
 """The dimension whose one line a day, of no name, is the sum of all calls."""
 
-_DIMENSIONS = ("key", "team", "user", "model", "served_model", "deployment", "provider")
-_names: Callable[[Series], tuple[str, ...]] = attrgetter(*_DIMENSIONS)
+_CALLER = ("key", "team", "user", "model")
+_ANSWER = ("served_model", "deployment", "provider")
+_caller: Callable[[Series], tuple[str, ...]] = attrgetter(*_CALLER)
+_answer: Callable[[Series], tuple[str, ...]] = attrgetter(*_ANSWER)
 
 
 def by_name(
     own: Mapping[tuple[int, Series], Amounts], tagged: Mapping[tuple[int, Series], Amounts]
 ) -> dict[tuple[str, int, str], Amounts]:
-    """The same amounts by dimension, day and a single name; calls without a tag under none."""
-    folded: dict[tuple[str, int, str], Amounts] = {}
-    for (day, series), amounts in own.items():
-        found = [(index, amount) for index, amount in enumerate(amounts) if amount]
-        names = zip(_DIMENSIONS, _names(series), strict=True)
-        places = [(dimension, day, each) for dimension, each in names]
-        places.append((EVERYTHING, day, ""))
-        if not series.tagged:
-            places.append(("tag", day, ""))
-        for place in places:
-            _add_found(folded, place, found)
-    for (day, series), amounts in tagged.items():
-        found = [(index, amount) for index, amount in enumerate(amounts) if amount]
-        _add_found(folded, ("tag", day, series.tag), found)
-    return folded
+    """The same amounts by dimension, day and a single name; calls without a tag under none.
 
+    Series are many because callers and answers combine: apart they are few, and quickly folded.
+    """
+    callers = fold(((day, _caller(s)), amounts) for (day, s), amounts in own.items())
+    answers = fold(((day, s.tagged, _answer(s)), amounts) for (day, s), amounts in own.items())
 
-def _add_found(
-    folded: dict[tuple[str, int, str], Amounts],
-    place: tuple[str, int, str],
-    found: Sequence[tuple[int, int]],
-) -> None:
-    kept = folded.get(place)
-    if kept is None:
-        kept = folded[place] = list(_EMPTY)
-    for index, amount in found:
-        kept[index] += amount
+    def lines() -> Iterator[tuple[tuple[str, int, str], Amounts]]:
+        for (day, names), amounts in callers.items():
+            for dimension, each in zip(_CALLER, names, strict=True):
+                yield (dimension, day, each), amounts
+        for (day, has_tags, names), amounts in answers.items():
+            for dimension, each in zip(_ANSWER, names, strict=True):
+                yield (dimension, day, each), amounts
+            yield (EVERYTHING, day, ""), amounts
+            if not has_tags:
+                yield ("tag", day, ""), amounts
+        for (day, series), amounts in tagged.items():
+            yield ("tag", day, series.tag), amounts
+
+    return fold(lines())
 
 
 def add(into: Amounts, amounts: Sequence[int]) -> None:
