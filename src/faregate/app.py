@@ -12,6 +12,7 @@ from faregate.core.directory import Holder
 from faregate.errors import APIError, NotFoundError, RateLimitError, ServiceUnavailableError
 from faregate.gateway import public
 from faregate.gateway.asgi import ClientGoneError, Exchange, Header, error_fields
+from faregate.gateway.contents import Contents, Said
 from faregate.gateway.gate import Gate
 from faregate.gateway.health_checks import Checked
 from faregate.gateway.ledger import Ledger
@@ -23,6 +24,7 @@ from faregate.gateway.refusals import TOLD
 from faregate.gateway.relay import client_key, relay
 from faregate.gateway.snapshot import Snapshot
 from faregate.types import Row
+from faregate.wire import splice
 
 log = logging.getLogger("faregate")
 
@@ -98,6 +100,8 @@ class App:
         """What active health checks found, by deployment."""
         self.in_flight = 0
         self._ledger = ledger
+        self.contents: Contents | None = None
+        """Prompts and answers; None where nothing can keep them."""
         self.keys_known = asyncio.Event()
         """Set once the database's keys were read."""
         self.console: Console | None = None
@@ -265,6 +269,22 @@ class App:
             entry = await self._ledger.find(call_id)
             return None if entry is None else entry.row
         return row
+
+    def keep(self, passage: Passage, answer: bytes) -> None:
+        """Keep what was asked and answered, masked as the configuration says."""
+        general = passage.snapshot.settings.general
+        if self.contents is not None:
+            prompt = splice.close_object(passage.asked.members)
+            self.contents.add(
+                Said(
+                    passage.call_id,
+                    passage.at,
+                    prompt,
+                    answer,
+                    passage.asked.stream,
+                    general.redact_prompts,
+                )
+            )
 
     def _states(self) -> list[tuple[str, int]]:
         """The state of every deployment that was called, for the metrics."""

@@ -18,12 +18,15 @@ from faregate.core.pricebook import PriceBook
 from faregate.errors import FaregateError
 from faregate.gateway.access import Access, AccessOptions
 from faregate.gateway.health_checks import HealthChecks
+from faregate.gateway.housekeeping import Housekeeping
 from faregate.gateway.ledger import Ledger, LedgerOptions
 from faregate.gateway.logs import Logs, configure
 from faregate.gateway.metrics import Metrics
 from faregate.gateway.records import Sink
 from faregate.gateway.snapshot import Snapshot
+from faregate.gateway.worth import appraised
 from faregate.office import Console, Office
+from faregate.store.journal_codec import Admission
 
 log = logging.getLogger("faregate")
 
@@ -70,6 +73,7 @@ class Service:
         self._checks: HealthChecks
         self._ledger: Ledger | None = None
         self._access: Access
+        self._housekeeping: Housekeeping | None = None
         self._flush: Callable[[], None] | None = None
 
     def __call__(
@@ -154,7 +158,7 @@ class Service:
             sinks.append(lambda row: exporter.record(row, row.traceparent))
             self._flush = exporter.close
         if boot.ledger is not None:
-            self._ledger = Ledger(boot.ledger)
+            self._ledger = Ledger(boot.ledger, self._appraise)
             self._ledger.start()
         self._app = App(snapshot, self._metrics, tuple(sinks), self._ledger)
         self._access = Access(
@@ -169,6 +173,12 @@ class Service:
             self._take_other,
         )
         self._app.gate = self._access.gate
+        if self._ledger is not None:
+            self._housekeeping = Housekeeping(
+                self._ledger, lambda: self._app.snapshot.settings.general
+            )
+            self._app.contents = self._housekeeping.contents
+            self._housekeeping.start()
         self._open_console()
         self._access.start()
         self._checks = HealthChecks(lambda: self._app.snapshot, self._app, boot.shared)
@@ -176,6 +186,9 @@ class Service:
         self._checks.follow()
         self._stamp = boot.stamp(boot.settings)
         self._watch = asyncio.get_running_loop().create_task(self._watch_files())
+
+    def _appraise(self, lost: Admission) -> Admission:
+        return appraised(self._app.snapshot, lost)
 
     def _take_directory(self, directory: Directory) -> None:
         self._app.snapshot = self._app.snapshot.with_directory(
@@ -230,6 +243,8 @@ class Service:
         await self._checks.stop()
         self._app.finished.hand_over()
         await self._access.stop()
+        if self._housekeeping is not None:
+            await self._housekeeping.stop()
         if self._ledger is not None:
             await self._ledger.stop()
         if self._watch is not None:

@@ -1,5 +1,6 @@
 """One ASGI exchange: read a body with a cap, write a reply, write a stream, notice a hang-up."""
 
+import functools
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
@@ -28,6 +29,10 @@ class ClientGoneError(Exception):
     """The client left before its request was read."""
 
 
+MOST_COPIED = 1024 * 1024
+"""Bytes of a streamed answer that are kept where answers are kept."""
+
+
 class Exchange:
     """One request and its reply. Every fact of it is listed here."""
 
@@ -35,6 +40,7 @@ class Exchange:
         "began",
         "body_sent",
         "client",
+        "copy",
         "headers",
         "method",
         "path",
@@ -58,6 +64,8 @@ class Exchange:
         self.started = False
         """Whether the head of the reply has gone out; after that no other reply is possible."""
         self.body_sent = 0
+        self.copy: bytearray | None = None
+        """What was sent, for those who keep answers; None: nobody does."""
 
     def header(self, name: bytes) -> str:
         """A request header, empty when absent."""
@@ -104,6 +112,8 @@ class Exchange:
         if self.method == "HEAD":
             body = b""
         self.body_sent = len(body)
+        if self.copy is not None:
+            self.copy += body
         await self.send({"type": "http.response.body", "body": body})
 
     async def reply_json(self, status: int, value: Any, headers: Iterable[Header] = ()) -> None:
@@ -118,11 +128,21 @@ class Exchange:
     async def write(self, data: bytes) -> None:
         """One piece of a streamed reply; waits while the client is slow."""
         self.body_sent += len(data)
+        if self.copy is not None and len(self.copy) < MOST_COPIED:
+            self.copy += data
         await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self) -> None:
         """The end of a streamed reply."""
         await self.send({"type": "http.response.body", "body": b""})
+
+
+@functools.lru_cache(maxsize=1024)
+def header_text(text: str) -> bytes:
+    """Text from outside as a header's value: one line of printable ASCII, bounded."""
+    if text.isascii() and text.isprintable() and len(text) <= 256:
+        return text.encode()
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:256]).encode()
 
 
 def error_fields(error: APIError) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from faregate.gateway.passage import Passage
 from faregate.money import Usd
 from faregate.store.appender import Appender
 from faregate.store.aside import Aside
+from faregate.store.errors import LedgerVersionError
 from faregate.store.journal import Journal, JournalOptions
 from faregate.store.journal_codec import Admission
 from faregate.store.journal_errors import JournalError
@@ -49,22 +50,30 @@ class LedgerOptions(Struct, frozen=True, kw_only=True):
     """Whether calls are let in while the database does not answer."""
     journal: JournalOptions = JournalOptions()
     drain_seconds: float = 5.0
-    appraise: Callable[[Admission], Admission] = lambda admission: admission
-    """Adds the worst case to a lost call that has none yet."""
 
 
 class Ledger:
     """The ledger of this process. Made and used in its event loop."""
 
-    def __init__(self, options: LedgerOptions) -> None:
-        """Raises :class:`JournalError` when the journal cannot be written."""
+    def __init__(
+        self,
+        options: LedgerOptions,
+        appraise: Callable[[Admission], Admission] = lambda admission: admission,
+    ) -> None:
+        """``appraise`` adds the worst case to a lost call that has none yet.
+
+        Raises :class:`JournalError` when the journal cannot be written.
+        """
         self._options = options
+        self._appraise = appraise
         self._root = options.data_dir / JOURNAL
         self._store = _Late(options)
         self._journal = Journal.open(self._root, options.journal)
         self._writer = Writer(self._journal, self._store)
         self._opening: asyncio.Task[None] | None = None
         self._replayed = asyncio.Event()
+        self._fatal = ""
+        """Why this database will never do."""
 
     def start(self) -> None:
         """Begin to write, and open the database in the background."""
@@ -96,6 +105,11 @@ class Ledger:
         return self._store.opened and self._writer.store_up
 
     @property
+    def is_open(self) -> bool:
+        """Whether the database was opened."""
+        return self._store.opened
+
+    @property
     def pending(self) -> int:
         """Rows that are in the journal and not yet in the database."""
         return self._writer.pending
@@ -113,8 +127,8 @@ class Ledger:
     @property
     def problem(self) -> str:
         """Why calls are refused now; empty when they are not."""
-        if self._journal.problem:
-            return self._journal.problem
+        if self._fatal or self._journal.problem:
+            return self._fatal or self._journal.problem
         if self._options.on_outage == "refuse" and not self.store_up:
             return "the ledger's database does not answer"
         return ""
@@ -124,6 +138,8 @@ class Ledger:
 
         Raises :class:`ServiceUnavailableError` rather than serve a call that could not be recorded.
         """
+        if self._fatal:
+            raise _refused(self._fatal)
         if self._options.on_outage == "refuse" and not self.store_up:
             raise _refused("the ledger's database does not answer")
         try:
@@ -184,13 +200,17 @@ class Ledger:
             try:
                 await self._store.open()
                 break
+            except LedgerVersionError as error:
+                self._fatal = str(error)
+                _log.critical("ledger: no call is served: %s", error)
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, calls are served meanwhile
                 _log.error("ledger: the database cannot be opened: %s", error)
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_RETRY)
         try:
             appender = Appender(self._store, Aside(self._root))
-            await replay(self._root, appender, appraise=self._options.appraise)
+            await replay(self._root, appender, appraise=self._appraise)
         except (JournalError, OSError) as error:
             _log.error("ledger: %s", error)
         self._replayed.set()

@@ -1,6 +1,5 @@
 """One call through the gateway: every fact of it, in one place, from admission to the row."""
 
-import functools
 import math
 import random
 import time
@@ -15,7 +14,7 @@ from faregate.core.directory import MASTER_HOLDER, Holder
 from faregate.core.receipt_text import cost_fields
 from faregate.core.routing import Attempts
 from faregate.errors import APIError
-from faregate.gateway.asgi import Exchange, Header
+from faregate.gateway.asgi import Exchange, Header, header_text
 from faregate.gateway.asked import Asked, Labels
 from faregate.gateway.outlet import Outlet
 from faregate.gateway.purse import Purse
@@ -50,6 +49,9 @@ class Desk(Protocol):
 
         A result is to be awaited before the answer's last byte goes out.
         """
+
+    def keep(self, passage: "Passage", answer: bytes) -> None:
+        """Keep what was asked and answered; must neither block nor raise."""
 
 
 class Passage:
@@ -278,9 +280,9 @@ class Passage:
             (b"x-faregate-overhead-us", b"%d" % self.overhead_us),
         ]
         if served:
-            found.append((b"x-faregate-model", _header(served)))
+            found.append((b"x-faregate-model", header_text(served)))
         if self.outlet is not None:
-            found.append((b"x-faregate-deployment", _header(self.outlet.deployment.id)))
+            found.append((b"x-faregate-deployment", header_text(self.outlet.deployment.id)))
         if self.cost:
             details = self.cost["cost_details"]
             found.append((b"x-faregate-cost-status", details["status"].encode()))
@@ -291,7 +293,7 @@ class Passage:
         own = self._limit_headers()
         for name, value in upstream.items():
             if name.startswith(_PASSED_ON) and not own:
-                found.append((_header(name), _header(value)))
+                found.append((header_text(name), header_text(value)))
         found += own
         if self.snapshot.settings.general.compat_headers:
             found += self._litellm_headers()
@@ -303,7 +305,7 @@ class Passage:
         told = {name for name, _ in found}
         for name, value in error.headers.items():
             if name.startswith(TOLD) and name.encode() not in told:
-                found.append((_header(name), _header(value)))
+                found.append((header_text(name), header_text(value)))
         if error.retry_after is not None:
             found.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
             found.append((b"retry-after-ms", b"%d" % int(error.retry_after * 1000)))
@@ -320,10 +322,10 @@ class Passage:
     def _litellm_headers(self) -> list[Header]:
         found: list[Header] = [
             (b"x-litellm-call-id", self.call_id.encode()),
-            (b"x-litellm-model-group", _header(self.asked.model)),
+            (b"x-litellm-model-group", header_text(self.asked.model)),
         ]
         if self.outlet is not None:
-            found.append((b"x-litellm-model-id", _header(self.outlet.deployment.id)))
+            found.append((b"x-litellm-model-id", header_text(self.outlet.deployment.id)))
         total = self.cost["cost_details"].get("total") if self.cost else None
         if total is not None:
             found.append((b"x-litellm-response-cost", total.encode()))
@@ -388,11 +390,3 @@ class Passage:
             return ""
         client = self.exchange.scope.get("client")
         return str(client[0]) if client else ""
-
-
-@functools.lru_cache(maxsize=1024)
-def _header(text: str) -> bytes:
-    """Text from outside as a header's value: one line of printable ASCII, bounded."""
-    if text.isascii() and text.isprintable() and len(text) <= 256:
-        return text.encode()
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:256]).encode()

@@ -52,6 +52,8 @@ async def relay(
     attempts = plan(snapshot, exchange, asked, labels.tags)
     passage = Passage(exchange, snapshot, operation, asked, attempts, desk)
     passage.hold_for(holder, labels)
+    if snapshot.settings.general.store_prompts_in_spend_logs:
+        exchange.copy = bytearray()
     holding = desk.admit(passage)
     if holding is not None:
         await holding
@@ -70,6 +72,8 @@ async def relay(
             raise
         finally:
             await passage.finish()
+            if exchange.copy is not None:
+                desk.keep(passage, bytes(exchange.copy))
 
 
 def client_key(exchange: Exchange) -> str:

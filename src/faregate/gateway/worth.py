@@ -11,10 +11,13 @@ from faregate.core.directory import Directory
 from faregate.core.worst_case import Bound, Policy
 from faregate.gateway.snapshot import Snapshot
 from faregate.money import Usd
+from faregate.store.journal_codec import Admission
+from faregate.types import Usage
 from faregate.wire import router_controls
 
 _BYTES_A_TOKEN = 4
 _TYPICAL_OUTPUT = 1_000
+_AROUND = 64
 
 
 class Worth(Struct):
@@ -85,3 +88,32 @@ def _subset(names: object) -> tuple[str, ...]:
     if not isinstance(names, list | tuple):
         return ()
     return tuple(each for each in names if isinstance(each, str))
+
+
+def appraised(snapshot: Snapshot, lost: Admission) -> Admission:
+    """A call that a dead process left open, with the most it can have cost, by today's book and
+    configuration; as it is where those know nothing of it. Never raises.
+    """
+    if lost.hold is not None:
+        return lost
+    answers = lost.operation == "chat/completions"
+    output = None if answers and not lost.usage.output else lost.usage.output
+    ask = Ask(size=lost.usage.input + _AROUND, output=output if answers else 0)
+    worst, chosen = Bound(amount=-1), None
+    for entry in snapshot.settings.find(lost.requested_model):
+        bound = bound_of(snapshot, entry, ask, lost.at)
+        if bound.model and bound.amount > worst.amount:
+            worst, chosen = bound, entry.deployment
+    if chosen is None:
+        return lost
+    return structs.replace(
+        lost,
+        hold=worst.amount,
+        usage=Usage(input=worst.prompt, output=worst.output),
+        worst_model=worst.model,
+        deployment=chosen.id,
+        provider=chosen.provider,
+        route=chosen.route,
+        sent_model=chosen.upstream_model,
+        scope=chosen.scope,
+    )

@@ -1,0 +1,151 @@
+"""Prompts and answers, kept where the configuration asks for it: masked, bounded, off the path.
+
+They are no part of the ledger's promise: a process that is killed loses those of its last second.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from faregate.core.sse import SseDecoder, SseError
+from faregate.errors import FaregateError
+from faregate.store.protocol import Content, Store
+
+_log = logging.getLogger("faregate.contents")
+
+MASK = "[redacted]"
+
+SECONDS = 1.0
+"""How often what was kept is written."""
+
+MOST_BYTES = 64 * 1024 * 1024
+"""What may wait in memory; beyond it contents are dropped, and counted."""
+
+_BATCH = 100
+
+
+class Said(msgspec.Struct):
+    """What one call said, as it came and went."""
+
+    call_id: str
+    at: float
+    prompt: bytes
+    answer: bytes
+    stream: bool
+    masks: tuple[str, ...]
+
+
+class Contents:
+    """Writes contents to the database, in the background."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Said] = deque()
+        self._bytes = 0
+        self._task: asyncio.Task[None] | None = None
+        self.dropped = 0
+
+    def add(self, said: Said) -> None:
+        """Keep what a call said. Neither blocks nor raises."""
+        size = len(said.prompt) + len(said.answer)
+        if self._bytes + size > MOST_BYTES:
+            self.dropped += 1
+            return
+        self._bytes += size
+        self._waiting.append(said)
+
+    def start(self, store: Store) -> None:
+        """Begin to write."""
+        self._task = asyncio.get_running_loop().create_task(self._write(store), name="contents")
+
+    async def stop(self, store: Store | None) -> None:
+        """Write what waits, where there is a database."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if store is not None:
+            with contextlib.suppress(FaregateError):
+                await self._flush(store)
+
+    async def _write(self, store: Store) -> None:
+        while True:
+            await asyncio.sleep(SECONDS)
+            try:
+                await self._flush(store)
+            except FaregateError as error:
+                _log.warning("prompts and answers wait: %s", error)
+
+    async def _flush(self, store: Store) -> None:
+        while self._waiting:
+            batch = [self._waiting[at] for at in range(min(_BATCH, len(self._waiting)))]
+            await store.put_contents(await asyncio.to_thread(_ready, batch))
+            for each in batch:
+                self._waiting.popleft()
+                self._bytes -= len(each.prompt) + len(each.answer)
+
+
+def _ready(batch: Sequence[Said]) -> list[Content]:
+    return [
+        Content(
+            call_id=each.call_id,
+            at=each.at,
+            prompt=masked(each.prompt.decode("utf-8", "replace"), each.masks),
+            answer=masked(
+                text_of(each.answer) if each.stream else each.answer.decode("utf-8", "replace"),
+                each.masks,
+            ),
+        )
+        for each in batch
+    ]
+
+
+def masked(text: str, masks: Sequence[str]) -> str:
+    """The text without what fits one of the regular expressions."""
+    for mask in masks:
+        text = re.sub(mask, MASK, text)
+    return text
+
+
+def text_of(stream: bytes) -> str:
+    """What a stream of chunks said, as the JSON of one answer; the raw text where it is none."""
+    decoder = SseDecoder()
+    choices: dict[int, dict[str, object]] = {}
+    facts: dict[str, object] = {}
+    try:
+        for event in decoder.feed(stream):
+            if event.data and event.data != b"[DONE]":
+                _take(msgspec.json.decode(event.data), choices, facts)
+    except (SseError, msgspec.DecodeError):
+        pass  # cut where it was too long
+    if not choices and not facts:
+        return stream.decode("utf-8", "replace")
+    facts["choices"] = [{"index": index, **choices[index]} for index in sorted(choices)]
+    return msgspec.json.encode(facts).decode()
+
+
+def _take(chunk: object, choices: dict[int, dict[str, object]], facts: dict[str, object]) -> None:
+    if not isinstance(chunk, dict):
+        return
+    for name in ("id", "model", "usage", "error"):
+        if chunk.get(name):
+            facts[name] = chunk[name]
+    for choice in chunk.get("choices") or ():
+        if not isinstance(choice, dict):
+            continue
+        index = choice.get("index")
+        mine = choices.setdefault(index if isinstance(index, int) else 0, {"message": {}})
+        if choice.get("finish_reason"):
+            mine["finish_reason"] = choice["finish_reason"]
+        message, delta = mine["message"], choice.get("delta")
+        if isinstance(delta, dict) and isinstance(message, dict):
+            for name, value in delta.items():
+                if isinstance(value, str) and name != "role":
+                    message[name] = str(message.get(name, "")) + value
+                elif name == "tool_calls" and isinstance(value, list):
+                    message.setdefault("tool_calls", []).extend(value)
+                elif value is not None:
+                    message[name] = value
