@@ -12,13 +12,19 @@ class Lazy(click.Group):
     """A group whose commands are imported when they run (or when all are listed)."""
 
     modules: Mapping[str, str] = {
+        "audit": "faregate.cli.audit",
+        "budgets": "faregate.cli.budgets",
         "check": "faregate.cli.serve",
         "demo": "faregate.cli.demo",
         "emulate": "faregate.cli.emulate",
+        "keys": "faregate.cli.keys",
+        "limits": "faregate.cli.limits",
         "log": "faregate.cli.ledger",
         "prices": "faregate.cli.prices",
         "serve": "faregate.cli.serve",
         "spend": "faregate.cli.ledger",
+        "teams": "faregate.cli.teams",
+        "users": "faregate.cli.users",
     }
     """Command to the module that has it, as an attribute of the same name."""
 

@@ -1,26 +1,42 @@
 """``faregate spend`` and ``faregate log``: what the ledger says. They only read."""
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Iterable
 from datetime import date
-from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, BinaryIO, cast, get_args
 
 import click
 import msgspec
 
 from faregate.cli import ledger_tables as tables
-from faregate.cli.ledger_place import Amount, Day, When, fail, find_place, narrowed, placed
-from faregate.errors import FaregateError
-from faregate.store.protocol import DIMENSIONS, Dimension, Filter, Page, RowStatus, SpendLine, Store
+from faregate.cli.ledger_place import (
+    Amount,
+    Day,
+    Stated,
+    When,
+    fail,
+    narrowed,
+    placed,
+    stated,
+)
+from faregate.cli.ledger_work import reading
+from faregate.store import export
+from faregate.store.protocol import (
+    DIMENSIONS,
+    Dimension,
+    Entry,
+    Filter,
+    Page,
+    RowStatus,
+    SpendLine,
+    Store,
+)
 from faregate.types import Outcome
-
-T = TypeVar("T")
 
 _OUTCOMES = get_args(Outcome)
 _STATUSES = get_args(RowStatus)
 _HTTP = range(100, 600)
+_PAGE = 50
+_NAMED: tuple[Dimension, ...] = ("key", "team", "user")
 _JSON = click.option("--json", "form", flag_value="json", help="As JSON.")
 _CSV = click.option("--csv", "form", flag_value="csv", help="As CSV.")
 
@@ -61,7 +77,6 @@ def spend(
     since: date | None,
     until: date | None,
     form: str | None,
-    config: Path | None,
     **given: Any,
 ) -> None:
     """What was spent, and on what.
@@ -69,22 +84,23 @@ def spend(
     Reads the ledger's daily sums while the gateway runs. A call whose cost is not known is counted,
     and the amount it is in is then marked as a minimum (≥).
     """
-    directory = given.pop("data_dir")
+    place = stated(given)
     only = Filter(**given)
 
-    async def ask(store: Store) -> tuple[list[SpendLine], SpendLine]:
+    async def ask(store: Store) -> tuple[list[SpendLine], SpendLine, tables.Names]:
         lines = await store.spend(by, only=only, since=since, until=until) if by else []
-        return lines, (await store.spend((), only=only, since=since, until=until))[0]
+        total = (await store.spend((), only=only, since=since, until=until))[0]
+        return lines, total, await _names(store, by)
 
-    lines, total = _read(config, directory, ask)
+    lines, total, names = reading(place, ask)
     if form == "json":
         click.echo(
-            _json(
+            as_json(
                 {
                     "since": None if since is None else since.isoformat(),
                     "until": None if until is None else until.isoformat(),
                     "by": list(by),
-                    "groups": [tables.spend_json(by, each) for each in lines],
+                    "groups": [tables.spend_json(by, each, names) for each in lines],
                     "total": tables.spend_json((), total),
                 }
             )
@@ -94,7 +110,7 @@ def spend(
     elif not total.calls and not lines:
         click.echo("No call is in the ledger for that.")
     else:
-        click.echo(tables.spend_table(by, lines, total))
+        click.echo(tables.spend_table(by, lines, total, names))
         for remark in tables.remarks(total, by):
             click.echo(remark)
 
@@ -117,17 +133,30 @@ def spend(
 @click.option("--since", type=When(), help="Started at this instant or later: 7d, 12h, 2026-11-01.")
 @click.option("--until", type=When(), help="Started before this instant (UTC).")
 @click.option("--min-cost", type=Amount(), help="Only calls for which so many USD were spent.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    help=f"At most so many calls. Default: {_PAGE} to a page; as CSV, JSON lines or Parquet: all.",
+)
 @click.option("--cursor", help="Where to go on: the page before says it.")
 @_JSON
 @_CSV
+@click.option(
+    "--json-lines", "form", flag_value="json-lines", help="As JSON, a call on each line, in full."
+)
+@click.option(
+    "--parquet",
+    type=click.File("wb", lazy=True, atomic=True),
+    metavar="FILE",
+    help="Write a Parquet file (faregate[parquet]); - is the standard output.",
+)
 @placed
 def log(
     call_id: str | None,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     form: str | None,
-    config: Path | None,
+    parquet: BinaryIO | None,
     **given: Any,
 ) -> None:
     """The calls in the ledger, newest first; with CALL_ID all that is known of one.
@@ -135,69 +164,89 @@ def log(
     With a call id: its receipt line by line with the price rows, every attempt, and every later
     adjustment. A row is in the ledger a moment after its call has ended.
     """
-    directory = given.pop("data_dir")
+    place = stated(given)
     if call_id:
-        _show_call(call_id, config, directory, form)
+        _show_call(call_id, place, form)
         return
     only = Filter(**given)
+    if parquet is not None or form in ("csv", "json-lines"):
+        _export(place, only, (limit, cursor), form, parquet)
+        return
 
-    async def ask(store: Store) -> Page:
-        return await store.rows(only, cursor=cursor, limit=limit)
+    async def ask(store: Store) -> tuple[Page, tables.Names]:
+        page = await store.rows(only, cursor=cursor, limit=limit or _PAGE)
+        return page, await _names(store, _NAMED if form is None else ())
 
-    page = _read(config, directory, ask)
+    page, names = reading(place, ask)
     if form == "json":
         calls = [tables.entry_json(each) for each in page.entries]
-        click.echo(_json({"calls": calls, "cursor": page.cursor}))
+        click.echo(as_json({"calls": calls, "cursor": page.cursor}))
         return
-    if form == "csv":
-        click.echo(tables.log_csv(page.entries))
-    elif not page.entries:
-        click.echo("No call is in the ledger for that.")
+    if page.entries:
+        click.echo(tables.log_table(page.entries, names))
     else:
-        click.echo(tables.log_table(page.entries))
-    if page.cursor is not None:
-        click.echo(f"There are more: add --cursor {page.cursor}", err=True)
+        click.echo("No call is in the ledger for that.")
+    _tell_more(page.cursor)
 
 
-def _show_call(call_id: str, config: Path | None, directory: Path | None, form: str | None) -> None:
-    found = _read(config, directory, lambda store: store.row(call_id))
+def _export(
+    place: Stated,
+    only: Filter,
+    part: tuple[int | None, str | None],
+    form: str | None,
+    parquet: BinaryIO | None,
+) -> None:
+    """Calls as they come out of the database: a million of them need no more memory than one."""
+    limit, cursor = part
+
+    async def run(store: Store) -> str | None:
+        further = None
+        if limit is None and cursor is None:
+            entries = export.every_entry(store, only)
+        else:
+            page = await store.rows(only, cursor=cursor, limit=limit or _PAGE)
+            entries, further = _each(page.entries), page.cursor
+        if parquet is not None:
+            count = await export.write_parquet(entries, parquet)
+            click.echo(f"{count:,} calls written", err=True)
+            return further
+        lines = export.csv_lines if form == "csv" else export.json_lines
+        async for line in lines(entries):
+            click.echo(line, nl=False)
+        return further
+
+    _tell_more(reading(place, run))
+
+
+async def _each(entries: Iterable[Entry]) -> AsyncIterator[Entry]:
+    for entry in entries:
+        yield entry
+
+
+def _tell_more(cursor: str | None) -> None:
+    if cursor is not None:
+        click.echo(f"There are more: add --cursor {cursor}", err=True)
+
+
+def _show_call(call_id: str, place: Stated, form: str | None) -> None:
+    if form in ("csv", "json-lines"):
+        raise click.UsageError(f"one call is shown as text or with --json, not as {form}")
+    found = reading(place, lambda store: store.row(call_id))
     if found is None:
         fail(f"no call {tables.shown(call_id[:128])} is in the ledger")
-    if form == "json":
-        click.echo(_json(tables.entry_json(found)))
-    elif form == "csv":
-        click.echo(tables.log_csv([found]))
-    else:
-        click.echo(tables.entry_text(found))
+    click.echo(as_json(tables.entry_json(found)) if form else tables.entry_text(found))
 
 
-def _read(config: Path | None, directory: Path | None, ask: Callable[[Store], Awaitable[T]]) -> T:
-    """Ask the ledger. Whatever keeps it from answering ends the command with a message."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    from faregate.store.address import parse_address
-    from faregate.store.places import store_at
-
-    url, where = find_place(config, directory)
-
-    async def run() -> T:
-        store = store_at(url, where)
-        await store.attach()
-        try:
-            return await ask(store)
-        finally:
-            await store.close()
-
-    try:
-        place = parse_address(url) if url else where / "ledger.sqlite3"
-        if isinstance(place, Path) and not place.is_file():
-            fail(
-                f"there is no ledger at {place} yet: the gateway makes it when it starts; --config"
-                " or --data-dir names another place"
-            )
-        return asyncio.run(run())
-    except (FaregateError, ValueError) as error:
-        fail(str(error))
+async def _names(store: Store, dimensions: Iterable[Dimension]) -> tables.Names:
+    """What keys, teams and users are called, by dimension and id."""
+    found: dict[tuple[str, str], str] = {}
+    for noun in dimensions:
+        if noun in _NAMED:
+            for each in await store.entities(noun):
+                found[noun, each.id] = str((each.document or {}).get("name", ""))
+    return found
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """JSON for a person and a program alike."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
@@ -15,6 +15,9 @@ from faregate.cli.master_key import data_dir
 from faregate.errors import ConfigError
 from faregate.money import MoneyError, Usd, parse_usd
 from faregate.prices.load import parse_instant
+
+if TYPE_CHECKING:  # the configuration is read where one is named, and not by every command
+    from faregate.config.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -115,7 +118,7 @@ def placed(command: Command) -> Command:
         "--config",
         "-c",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="The gateway's configuration, whose ledger is read. Default: config.yaml here.",
+        help="The gateway's configuration, whose ledger it is. Default: config.yaml here.",
     )
     directory = click.option(
         "--data-dir",
@@ -126,28 +129,53 @@ def placed(command: Command) -> Command:
     return config(directory(command))
 
 
-def find_place(config: Path | None, directory: Path | None) -> tuple[str, Path]:
-    """(``database_url`` or nothing, the data directory) of the ledger to read."""
+class Place(NamedTuple):
+    """Where a ledger is."""
+
+    url: str
+    """``database_url``; empty for a file in the directory."""
+    directory: Path
+    """The data directory."""
+    settings: "Settings | None" = None
+    """The configuration that says so; None where none was read."""
+
+
+class Stated(NamedTuple):
+    """What somebody said about where the ledger is."""
+
+    config: Path | None = None
+    directory: Path | None = None
+
+
+def stated(given: dict[str, Any]) -> Stated:
+    """The two options of :func:`placed`, taken out of a command's options."""
+    return Stated(given.pop("config"), given.pop("data_dir"))
+
+
+def find_place(said: Stated) -> Place:
+    """Where the ledger is. What is wrong with that ends the command."""
+    config, directory = said
     if config is not None and directory is not None:
         raise click.UsageError("--config and --data-dir both say where the ledger is; give one")
     if directory is not None:
-        return "", directory
+        return Place("", directory)
     if config is None and not os.environ.get("FAREGATE_DATA_DIR"):
         config = next((Path(name) for name in _CONFIGS if Path(name).is_file()), None)
     if config is None:
-        return "", data_dir("", os.environ)
+        return Place("", data_dir("", os.environ))
     from faregate.config import ConfigProblems
     from faregate.config.loading import load
 
     try:
-        general = load(config, os.environ, _read).general
+        settings = load(config, os.environ, _read)
     except ConfigProblems as problems:
         click.echo(str(problems), err=True)
         fail(f"{config} cannot be used; name the ledger's directory with --data-dir instead")
     except ConfigError as error:
         fail(str(error))
+    general = settings.general
     url = general.database_url.reveal() if general.database_url else ""
-    return url, data_dir(general.data_dir, os.environ)
+    return Place(url, data_dir(general.data_dir, os.environ), settings)
 
 
 def fail(message: str) -> NoReturn:

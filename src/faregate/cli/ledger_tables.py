@@ -2,10 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from faregate.cli.price_tables import table
+from faregate.control.desk import slug
 from faregate.core import receipt_text
 from faregate.money import Usd, format_usd
 from faregate.store.protocol import Adjustment, Entry, SpendLine
@@ -17,36 +19,10 @@ _MONEY_COLUMNS = ("router fee", "spend")
 _FORMULA = ("=", "+", "-", "@", "\t")
 _STATES = ("priced", "estimated", "unpriced", "inconsistent", "unsettled")
 
-LOG_COLUMNS = (
-    "call_id",
-    "started",
-    "ended",
-    "key",
-    "team",
-    "user",
-    "tags",
-    "requested_model",
-    "sent_model",
-    "served_model",
-    "provider",
-    "deployment",
-    "route",
-    "attempts",
-    "stream",
-    "http_status",
-    "outcome",
-    "error",
-    "status",
-    "total_usd",
-    "spend_usd",
-    "router_fee_usd",
-    "input_tokens",
-    "output_tokens",
-    "end_user",
-    "session",
-    "request_id",
-)
-"""The columns of the log as CSV."""
+Names: TypeAlias = Mapping[tuple[str, str], str]
+"""What keys, teams and users are called, by noun and id."""
+
+NO_NAMES: Names = {}
 
 
 def uncertain(line: SpendLine) -> bool:
@@ -54,23 +30,29 @@ def uncertain(line: SpendLine) -> bool:
     return bool(line.unpriced or line.unsettled or line.inconsistent)
 
 
-def spend_table(by: Sequence[str], lines: Sequence[SpendLine], total: SpendLine) -> str:
+def spend_table(
+    by: Sequence[str], lines: Sequence[SpendLine], total: SpendLine, names: Names = NO_NAMES
+) -> str:
     """A line for each group and one for the whole, amounts aligned to the last digit."""
     every = [*lines, total]
-    fees = _column([each.router_fee for each in every], [False] * len(every))
-    spent = _column([each.spend for each in every], list(map(uncertain, every)))
+    fees = column([each.router_fee for each in every], [False] * len(every))
+    spent = column([each.spend for each in every], list(map(uncertain, every)))
     rows = [
         [
-            *(map(shown, each.group) if each is not total else ["total", *[""] * (len(by) - 1)]),
+            *(
+                [label(noun, value, names) for noun, value in zip(by, each.group, strict=True)]
+                if each is not total
+                else ["total", *[""] * (len(by) - 1)]
+            ),
             *(f"{count:,}" for count in (each.calls, each.failed, *_in_and_out(each))),
             fees[at],
             spent[at],
         ]
         for at, each in enumerate(every)
     ]
-    names = [_HEADINGS.get(name, name) for name in by] or [""]
-    heading = [*names, "calls", "failed", "tokens in", "tokens out", *_MONEY_COLUMNS]
-    printed = table(heading, rows, left=len(names)).split("\n")
+    titles = [_HEADINGS.get(name, name) for name in by] or [""]
+    heading = [*titles, "calls", "failed", "tokens in", "tokens out", *_MONEY_COLUMNS]
+    printed = table(heading, rows, left=len(titles)).split("\n")
     if by:
         printed.insert(-1, printed[1])
     return "\n".join(printed)
@@ -102,10 +84,20 @@ def remarks(total: SpendLine, by: Sequence[str]) -> list[str]:
     return found
 
 
-def spend_json(by: Sequence[str], line: SpendLine) -> JsonObject:
+def label(noun: str, value: str, names: Names) -> str:
+    """A value on a terminal; with its name where the id, which is made of a name, does not tell."""
+    name = names.get((noun, value), "")
+    head = slug(name)
+    told = not name or name == value or (head and value.startswith(head))
+    return shown(value if told else f"{value} ({name})")
+
+
+def spend_json(by: Sequence[str], line: SpendLine, names: Names = NO_NAMES) -> JsonObject:
     """One group as JSON."""
+    pairs = list(zip(by, line.group, strict=True))
     return {
-        **dict(zip(by, line.group, strict=True)),
+        **dict(pairs),
+        **{f"{noun}_name": names[noun, each] for noun, each in pairs if (noun, each) in names},
         "calls": line.calls,
         "failed": line.failed,
         "tokens": dict(line.tokens),
@@ -136,14 +128,14 @@ def spend_csv(by: Sequence[str], lines: Iterable[SpendLine]) -> str:
     return _csv((*by, *counted, *money, *_STATES), rows)
 
 
-def log_table(entries: Sequence[Entry]) -> str:
+def log_table(entries: Sequence[Entry], names: Names = NO_NAMES) -> str:
     """A line for each call, newest first."""
-    amounts = _column([each.spend for each in entries], [each.total is None for each in entries])
+    amounts = column([each.spend for each in entries], [each.total is None for each in entries])
     rows = [
         (
             _clock(each.row.started),
             each.row.call_id,
-            shown(each.row.key),
+            label("key", each.row.key, names),
             shown(each.row.requested_model),
             shown(_served(each.row)),
             shown(each.row.deployment),
@@ -154,13 +146,8 @@ def log_table(entries: Sequence[Entry]) -> str:
         )
         for at, each in enumerate(entries)
     ]
-    names = ("started (UTC)", "call", "key", "model", "served model", "deployment", "outcome")
-    return table((*names, "http", "status", "spend"), rows, left=7)
-
-
-def log_csv(entries: Iterable[Entry]) -> str:
-    """The columns of :data:`LOG_COLUMNS`, one line a call."""
-    return _csv(LOG_COLUMNS, map(_log_line, entries))
+    titles = ("started (UTC)", "call", "key", "model", "served model", "deployment", "outcome")
+    return table((*titles, "http", "status", "spend"), rows, left=7)
 
 
 def entry_json(entry: Entry) -> JsonObject:
@@ -282,9 +269,11 @@ def _in_and_out(line: SpendLine) -> tuple[int, int]:
     return sum(line.tokens.values()) - out - line.tokens.get("reasoning", 0), out
 
 
-def _column(amounts: Sequence[Usd], least: Sequence[bool]) -> list[str]:
-    """Amounts whose points stand under one another; a minimum is marked."""
+def column(amounts: Sequence[Usd], least: Sequence[bool], *, fewest: int = 0) -> list[str]:
+    """Amounts whose points stand under one another, with at least ``fewest`` decimals; a minimum is
+    marked."""
     places = max((len(format_usd(each).partition(".")[2]) for each in amounts), default=0)
+    places = max(places, fewest)
     return [
         f"{'≥ ' if minimum else ''}${format_usd(each, places=places)}"
         for each, minimum in zip(amounts, least, strict=True)
@@ -297,38 +286,6 @@ def _calls(count: int) -> str:
 
 def _clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _instant(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
-
-
-def _log_line(entry: Entry) -> Sequence[object]:
-    row, receipt = entry.row, entry.row.receipt
-    charges = receipt.charges if receipt is not None else ()
-    last = charges[-1] if charges else None
-    fee = None if receipt is None else receipt.router_fee
-    return (
-        row.call_id,
-        _instant(row.started),
-        _instant(row.ended),
-        *map(_cell, (row.key, row.team, row.user, ",".join(row.tags), row.requested_model)),
-        *map(_cell, (last.sent_model, last.served_model) if last else ("", "")),
-        *map(_cell, (row.provider, row.deployment)),
-        last.route if last else "",
-        len(row.attempts),
-        str(row.stream).lower(),
-        row.status,
-        row.outcome,
-        _cell(row.error),
-        entry.status,
-        "" if entry.total is None else format_usd(entry.total),
-        format_usd(entry.spend),
-        "" if fee is None else format_usd(fee),
-        sum(each.usage.prompt for each in charges),
-        sum(each.usage.completion for each in charges),
-        *map(_cell, (row.end_user, row.session, row.request_id)),
-    )
 
 
 def _csv(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -96,12 +96,13 @@ def _current(rows: Sequence[Price], at: float) -> list[Price]:
             continue
         key = (row.scope, row.tier, row.context, row.unit)
         rival = best.get(key)
-        if rival is None or (row.effective_from, row.observed_at) >= (
-            rival.effective_from,
-            rival.observed_at,
-        ):
+        if rival is None or _rank(row) >= _rank(rival):
             best[key] = row
     return list(best.values())
+
+
+def _rank(row: Price) -> tuple[bool, float, float]:
+    return row.confidence == "own", row.effective_from, row.observed_at
 
 
 def _matrix(rows: Sequence[Price]) -> str:

@@ -9,6 +9,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from faregate.cli import Lazy
+from faregate.cli.ledger_place import Stated, placed, stated
 from faregate.cli.price_tables import list_table, model_text, report_text
 from faregate.core.pricebook import PriceBook
 from faregate.errors import PriceBookError
@@ -20,6 +22,7 @@ T = TypeVar("T")
 
 _AT = "The instant that counts: a date or a date and time, UTC. Default: now."
 _INTO = Path("azure-prices.csv")
+_NOWHERE = Stated()
 
 
 class Instant(click.ParamType[float]):
@@ -38,7 +41,15 @@ class Instant(click.ParamType[float]):
             self.fail(f"{value!r} is no date; write 2026-09-01 or 2026-09-01T12:00Z", param, ctx)
 
 
-@click.group()
+class WithOwn(Lazy):
+    """The commands below, and those for prices of one's own, which need the ledger."""
+
+    modules = dict.fromkeys(
+        ("add", "added", "fill", "remove", "waiting"), "faregate.cli.own_prices"
+    )
+
+
+@click.group(cls=WithOwn)
 @click.option(
     "--book",
     "books",
@@ -48,7 +59,11 @@ class Instant(click.ParamType[float]):
 )
 @click.pass_context
 def prices(ctx: click.Context, books: tuple[Path, ...]) -> None:
-    """Look into the price book, and bring it up to date."""
+    """Look into the price book, bring it up to date, and add prices to it.
+
+    list, show and explain tell of the bundled prices, and with --config or --data-dir of those that
+    were added there.
+    """
     ctx.obj = books
 
 
@@ -57,12 +72,19 @@ def prices(ctx: click.Context, books: tuple[Path, ...]) -> None:
 @click.option("--scope", default="global", show_default=True, help="The scope, or 'all'.")
 @click.option("--tier", default="standard", show_default=True, help="The tier, or 'all'.")
 @click.option("--at", type=Instant(), help=_AT)
+@placed
 @click.pass_obj
 def list_prices(
-    books: tuple[Path, ...], provider: str | None, scope: str, tier: str, at: float | None
+    books: tuple[Path, ...],
+    /,
+    provider: str | None,
+    scope: str,
+    tier: str,
+    at: float | None,
+    **given: Any,
 ) -> None:
     """A line for each model priced: USD for 1M tokens, short context."""
-    book = _book(books)
+    book = _book(books, stated(given))
     keys = sorted(
         {
             (row.provider, row.model, row.scope, row.tier)
@@ -83,12 +105,19 @@ def list_prices(
 @click.option("--provider", help="Only this provider.")
 @click.option("--scope", help="Only this scope.")
 @click.option("--at", type=Instant(), help=_AT)
+@placed
 @click.pass_obj
 def show(
-    books: tuple[Path, ...], model: str, provider: str | None, scope: str | None, at: float | None
+    books: tuple[Path, ...],
+    /,
+    model: str,
+    provider: str | None,
+    scope: str | None,
+    at: float | None,
+    **given: Any,
 ) -> None:
     """Everything the book has on MODEL: its prices, where they are from, what they were before."""
-    book = _book(books)
+    book = _book(books, stated(given))
     providers = (provider,) if provider else book.providers()
     having = [name for name in providers if book.find(name, model)]
     if not having:
@@ -158,6 +187,7 @@ def refresh(books: tuple[Path, ...], azure: bool, url: str | None, apply: bool, 
 @click.option("--tier", default="standard", show_default=True)
 @click.option("--at", type=Instant(), help=_AT)
 @click.option("--json", "as_json", is_flag=True, help="The receipt as JSON.")
+@placed
 @click.pass_obj
 def explain(books: tuple[Path, ...], /, model: str, **given: Any) -> None:
     """What a call served by MODEL costs, line by line. Exit code 1 when it cannot be said."""
@@ -166,6 +196,7 @@ def explain(books: tuple[Path, ...], /, model: str, **given: Any) -> None:
     from faregate.core import receipt, receipt_text
     from faregate.types import Deployment, Usage
 
+    place = stated(given)
     fresh = given["prompt"] - given["cached"] - given["cache_write"]
     if fresh < 0:
         raise click.UsageError("--cached and --cache-write are parts of --input, not beside it")
@@ -190,7 +221,7 @@ def explain(books: tuple[Path, ...], /, model: str, **given: Any) -> None:
         tier=given["tier"],
         at=_now(given["at"]),
     )
-    charge = receipt.charge(_book(books), given["provider"], deployment, outcome)
+    charge = receipt.charge(_book(books, place), given["provider"], deployment, outcome)
     told = receipt.total("explain", [charge])
     if given["as_json"]:
         click.echo(json.dumps(receipt_text.as_json(told), indent=2))
@@ -218,8 +249,14 @@ def _merge(
         click.echo(f"{count:,} rows appended to {into}. Use them with --book {into}.")
 
 
-def _book(books: Sequence[Path]) -> PriceBook:
-    return _checked(lambda: load_book(books))
+def _book(books: Sequence[Path], place: Stated = _NOWHERE) -> PriceBook:
+    """The book; with what was added to a ledger, where one is named."""
+    book = _checked(lambda: load_book(books))
+    if place == _NOWHERE:
+        return book
+    from faregate.cli.own_prices import with_added
+
+    return with_added(book, place)
 
 
 def _checked(work: Callable[[], T]) -> T:

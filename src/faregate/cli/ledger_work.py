@@ -1,0 +1,147 @@
+"""Work at the ledger, from beginning to end: find it, connect, read or change, let go.
+
+Whatever is wrong ends the command with one line: exit code 2 for what was typed, 1 for the rest.
+"""
+
+import asyncio
+import logging
+import os
+import pwd
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from faregate.cli.ledger_place import Place, Stated, fail, find_place
+from faregate.config.settings import Settings
+from faregate.control.desk import Desk
+from faregate.control.errors import FieldError
+from faregate.errors import FaregateError
+from faregate.store.protocol import Store
+
+T = TypeVar("T")
+
+_OPTIONS = {
+    "budgets": "--budget",
+    "context_from": "--long-from",
+    "effective_from": "--from",
+    "effective_to": "--until",
+    "identity": "--id",
+    "limit": "",
+    "limits": "--limit",
+    "measure": "",
+    "members": "--member",
+    "model": "",
+    "models": "--model",
+    "per": "",
+    "provider": "PROVIDER",
+    "scope_id": "",
+    "secret": "the key",
+    "tags": "--tag",
+    "usd_per_million": "",
+}
+"""How a field is stated here, where its option is not its name; nothing: the message says it."""
+
+
+class BadInputError(click.ClickException):
+    """Something typed is wrong, and the message says all there is to say."""
+
+    exit_code = 2
+
+
+def reading(said: Stated, ask: Callable[[Store], Awaitable[T]]) -> T:
+    """Ask the ledger something."""
+    return _run(find_place(said), ask)
+
+
+def changing(said: Stated, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Change something, or read it as changes do: against the models of the configuration."""
+    place = find_place(said)
+    return at_place(place, work)
+
+
+def at_place(place: Place, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """The same at a place that was found before."""
+    return _run(place, lambda store: work(desk_of(store, place.settings)))
+
+
+def desk_of(store: Store, settings: Settings | None) -> Desk:
+    """Where changes of this command are made."""
+    models = deployments = None
+    if settings is not None:
+        models = {*settings.names(), *(pattern for pattern, _ in settings.wildcards)}
+        deployments = {each.id for each in settings.deployments()}
+    return Desk(store=store, actor=actor(), now=time.time(), models=models, deployments=deployments)
+
+
+def actor() -> str:
+    """Who the audit log says it was: ``cli:alice``, by the account the command runs under."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name[:100]}"
+    except KeyError:
+        return f"cli:{os.getuid()}"
+
+
+def warn_unchecked(desk: Desk, models: Sequence[str] = (), deployment: str = "") -> None:
+    """Say that names could not be checked, where there was nothing to check them against."""
+    names = [each for each in models if each and "*" not in each]
+    if desk.models is None and names:
+        click.echo(
+            f"warning: {', '.join(map(repr, names[:5]))} was not checked, since no configuration"
+            " was read; --config checks it",
+            err=True,
+        )
+    if desk.deployments is None and deployment:
+        click.echo(
+            f"warning: the deployment {deployment!r} was not checked, since no configuration was"
+            " read; --config checks it",
+            err=True,
+        )
+
+
+@contextmanager
+def complaining() -> Iterator[None]:
+    """Errors of the work as the end of the command."""
+    try:
+        yield
+    except FieldError as error:
+        name = option(error.field)
+        raise BadInputError(f"{name}: {error.message}" if name else error.message) from None
+    except (FaregateError, ValueError) as error:
+        fail(str(error))
+
+
+def option(field: str) -> str:
+    """Where the command line states a field such as ``budgets.0.window``; empty: nowhere."""
+    names = [each for each in field.split(".") if each and not each.isdigit()]
+    for name in reversed(names):
+        found = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        if found:
+            return found
+    return ""
+
+
+def _run(place: Place, ask: Callable[[Store], Awaitable[T]]) -> T:
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from faregate.store.address import FILE, parse_address
+    from faregate.store.places import store_at
+
+    async def run() -> T:
+        store = store_at(place.url, place.directory)
+        await store.attach()
+        try:
+            return await ask(store)
+        finally:
+            await store.close()
+
+    with complaining():
+        address = parse_address(place.url) if place.url else place.directory / FILE
+        if isinstance(address, Path) and not address.is_file():
+            fail(
+                f"there is no ledger at {address} yet: the gateway makes it when it starts;"
+                " --config or --data-dir names another place"
+            )
+        return asyncio.run(run())
