@@ -20,6 +20,7 @@ from faregate.gateway.access import Access, AccessOptions
 from faregate.gateway.health_checks import HealthChecks
 from faregate.gateway.housekeeping import Housekeeping
 from faregate.gateway.ledger import Ledger, LedgerOptions
+from faregate.gateway.ledger_metrics import access_families, ledger_families
 from faregate.gateway.logs import Logs, configure
 from faregate.gateway.metrics import Metrics
 from faregate.gateway.records import Sink
@@ -179,6 +180,8 @@ class Service:
             )
             self._app.contents = self._housekeeping.contents
             self._housekeeping.start()
+            self._metrics.watch(ledger_families(self._ledger, self._housekeeping.contents))
+        self._metrics.watch(access_families(self._access))
         self._open_console()
         self._access.start()
         self._checks = HealthChecks(lambda: self._app.snapshot, self._app, boot.shared)
@@ -215,6 +218,9 @@ class Service:
         self._book = self._boot.book.with_prices(fresh)
         running = self._app.snapshot
         self._app.snapshot = Snapshot(running.settings, self._book, self._boot.master_key, running)
+        for entry in running.settings.deployments():
+            if entry.on_unpriced == "refuse_next":
+                await self._access.gate.reopen(entry.id)
         log.info("the price book has %d prices that were added to it", len(fresh))
 
     def _open_console(self) -> None:

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from faregate.gateway.ledger_metrics import access_families, ledger_families
 from faregate.gateway.metrics import COOLING, HALF_OPEN, HEALTHY, Metrics
 from faregate.types import Row, Usage
 from tests.gateway.finished import (
@@ -380,8 +382,26 @@ def test_counting_goes_on_while_another_thread_scrapes() -> None:
     assert samples(metrics)["faregate_overhead_seconds_count"] == 3_000
 
 
+STANDING = SimpleNamespace(
+    store_up=True,
+    pending=3,
+    lag=2.5,
+    journal_bytes=4096,
+    dropped=1,
+    counters_down="gone",
+    gate=SimpleNamespace(failures=2),
+    soft_limits=1,
+)
+"""A ledger and its budgets, as far as their numbers go."""
+
+
 def test_every_metric_is_documented_and_no_other() -> None:
-    text = fresh(a_row()).render().decode()
+    metrics = fresh(a_row())
+    metrics.watch(ledger_families(STANDING, STANDING))  # type: ignore[arg-type]
+    metrics.watch(access_families(STANDING))  # type: ignore[arg-type]
+    text = metrics.render().decode()
+    assert samples(metrics)["faregate_ledger_lag_seconds{worker=0}"] == 2.5
+    assert samples(metrics)["faregate_counters_up{worker=0}"] == 0
     declared = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
     documented = set(re.findall(r"^\| `(faregate_\w+)`", page, re.MULTILINE))

@@ -27,6 +27,7 @@ from faregate.store.journal_codec import Admission
 from faregate.store.journal_errors import JournalError
 from faregate.store.journal_replay import replay
 from faregate.store.protocol import Entry, Store
+from faregate.store.rollup import paid
 from faregate.store.writer import Writer
 from faregate.types import Row, Usage
 
@@ -38,6 +39,7 @@ JOURNAL = "journal"
 _RETRY_OPEN = 1.0
 _LONGEST_RETRY = 15.0
 _FLUSH_SECONDS = 1.5
+_READ_SECONDS = 5.0
 
 
 class LedgerOptions(Struct, frozen=True, kw_only=True):
@@ -170,13 +172,26 @@ class Ledger:
     async def spent(
         self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None
     ) -> list[tuple[float, Usd]]:
-        """What a payer's calls have cost from ``since`` on, those included that ended just now and
-        those that dead processes left. Raises :class:`FaregateError` when it cannot be known.
+        """What a payer's calls have cost from ``since`` on: every call of this process that has
+        ended when this returns, and those that dead processes left; none twice.
+
+        Raises :class:`FaregateError` when it cannot be known.
         """
         await self._replayed.wait()
-        if not await self._writer.flush(_FLUSH_SECONDS):
+        if self._writer.behind and not await self._writer.flush(_FLUSH_SECONDS):
             raise ServiceUnavailableError("the ledger's database does not take rows now")
-        return await self.store().spent(payer, payer_id, since, slot_seconds)
+        try:
+            async with self._writer.appender.paused(_FLUSH_SECONDS):
+                async with asyncio.timeout(_READ_SECONDS):
+                    found = await self.store().spent(payer, payer_id, since, slot_seconds)
+                if self._writer.behind:
+                    raise ServiceUnavailableError("the ledger's database does not follow now")
+                # What the database has, and what it has not, at one instant: this one.
+                rows = self._writer.unstored()
+        except TimeoutError:
+            raise ServiceUnavailableError("the ledger's database does not answer now") from None
+        late = ((row.started, paid(row, payer, payer_id)) for row in rows if row.started >= since)
+        return [*found, *((at, amount) for at, amount in late if amount)]
 
     async def find(self, call_id: str) -> Entry | None:
         """A row of the database; None when there is none, or no database now."""

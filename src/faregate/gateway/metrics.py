@@ -58,6 +58,7 @@ class Metrics:
         self._errors = Bounded(_ERRORS)
         self._keys = Bounded(_KEYS) if keys else None
         self._dropped: Callable[[], int] | None = None
+        self._watched: list[Callable[[str], Iterable[Family]]] = []
         self._states: Callable[[], Iterable[tuple[str, int]]] | None = None
         self._slot: Slot | None = None
         self._publishing = threading.Lock()
@@ -98,6 +99,10 @@ class Metrics:
     def count_dropped_lines(self, read: Callable[[], int]) -> None:
         """Where to ask, at a scrape, how many log lines were dropped."""
         self._dropped = read
+
+    def watch(self, read: Callable[[str], Iterable[Family]]) -> None:
+        """Where to ask, at a scrape, for families of this worker alone; it is given its number."""
+        self._watched.append(read)
 
     def watch_states(self, read: Callable[[], Iterable[tuple[str, int]]]) -> None:
         """Where to ask for (deployment, state) whenever this worker's numbers are shown or shared.
@@ -200,7 +205,9 @@ class Metrics:
         )
         if self._dropped is not None:
             dropped.at[(str(living[0][0]),)] = self._dropped()
-        return [build, workers, dropped, *_processes(living)]
+        number = str(living[0][0])
+        more = [family for read in self._watched for family in read(number)]
+        return [build, workers, dropped, *more, *_processes(living)]
 
     def publish(self) -> None:
         """Write this worker's snapshot for the others. Nothing without a shared directory.
