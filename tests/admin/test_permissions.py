@@ -18,7 +18,7 @@ def routes() -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for route in routed().router.routes:
         assert isinstance(route, GuardedRoute)
-        (method,) = route.methods or ()
+        (method,) = route.methods or {""}
         path = re.sub(r"\{[^}]*\}", "nothing", route.path)
         found.append((method, path, permission_of(route)))
     return found

@@ -72,7 +72,10 @@ TABLES = (
 
 
 def make_app(office: Office) -> ASGI:
-    """The application. It makes nothing else: no task, no connection, no file."""
+    """The application. It makes nothing else: no task, no connection, no file.
+
+    Importing this module and calling this take a good part of a second: do both in a thread.
+    """
     app = routed()
     app.state.office = office
 
