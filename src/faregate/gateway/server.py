@@ -34,7 +34,7 @@ class Hooks(Struct, frozen=True, kw_only=True):
 
     on_ready: Callable[[list[str]], None] | None = None
     """Gets the base URLs once requests are answered; in the parent when there are workers."""
-    on_reload: Callable[[], None] | None = None
+    on_reload: Callable[[], object] | None = None
     """On SIGHUP, in each serving process, on its loop."""
 
 
@@ -48,7 +48,7 @@ class Server:
         *,
         limits: EdgeLimits | None = None,
         drain_timeout: float = 30.0,
-        on_reload: Callable[[], None] | None = None,
+        on_reload: Callable[[], object] | None = None,
     ) -> None:
         self.edge = Edge(app, limits)
         self._lifespan = Lifespan(app)
