@@ -49,6 +49,20 @@ async def test_flat_has_every_column(store: MemoryStore) -> None:
         assert tuple(flat(entry)) == COLUMNS
 
 
+async def test_columns_are_those_of_the_table(store: MemoryStore) -> None:
+    """In its order; what they hold is in the row, though some names differ."""
+    first = (await store.rows(Filter(), limit=1)).entries[0]
+    assert COLUMNS[:9] == (
+        "call_id", "started", "first_byte", "ended", "request_id", "operation", "key", "team",
+        "user",
+    )  # fmt: skip
+    assert COLUMNS[-3:] == ("upstream_seconds", "overhead_us", "adjustments")
+    assert len(set(COLUMNS)) == len(COLUMNS) == 45
+    cells = flat(first)
+    assert (cells["upstream_seconds"], cells["overhead_us"]) == (0.375, 80)
+    assert (cells["key"], cells["http_status"], cells["status"]) == ("key-1", 200, "priced")
+
+
 async def test_csv(store: MemoryStore) -> None:
     text = "".join([line async for line in csv_lines(entries(store))])
     four, three, two, one = csv.DictReader(io.StringIO(text))

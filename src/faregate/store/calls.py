@@ -1,4 +1,4 @@
-"""A row as the columns of the table of calls, and back. Pure."""
+"""A row as the columns of the table of calls, and back."""
 
 import re
 from collections.abc import Mapping
@@ -9,49 +9,15 @@ import msgspec
 from faregate.store.errors import RefusedValueError
 from faregate.store.protocol import Adjustment, Entry, RowStatus
 from faregate.store.rollup import DAY, Judged, Share, judged, shares
+from faregate.store.tables import calls
 from faregate.store.text import as_json, clean, integer, microseconds, name, seconds
 from faregate.types import Attempt, Receipt, Row
 
 MOST_CALL_ID = 128
 
-COLUMNS = (
-    "call_id",
-    "day",
-    "started",
-    "first_byte",
-    "ended",
-    "request_id",
-    "operation",
-    "key_id",
-    "team_id",
-    "user_id",
-    "tags",
-    "session",
-    "end_user",
-    "client",
-    "traceparent",
-    "requested_model",
-    "sent_model",
-    "served_model",
-    "provider",
-    "deployment",
-    "route",
-    "attempts",
-    "fallbacks",
-    "stream",
-    "http_status",
-    "error",
-    "outcome",
-    "status",
-    "total_pico",
-    "spend_pico",
-    "input_tokens",
-    "output_tokens",
-    "receipt",
-    "upstream_us",
-    "overhead_us",
-)
-"""What is written at once; ``adjusted`` follows with the first adjustment."""
+COLUMNS = tuple(each.name for each in calls.columns if each.name != "adjusted")
+"""What is written at once, in the order of the table; ``adjusted`` follows with the first
+adjustment."""
 
 PRICED_COLUMNS = (
     "sent_model",

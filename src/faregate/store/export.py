@@ -11,47 +11,29 @@ import msgspec
 from faregate.core.receipt_text import as_json as receipt_json
 from faregate.errors import ConfigError
 from faregate.money import format_usd
+from faregate.store import calls
 from faregate.store.protocol import Entry, Filter, Store
 from faregate.types import UNITS, Receipt
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _encode = msgspec.json.Encoder().encode
 
+_SHOWN_AS: Mapping[str, tuple[str, ...]] = {
+    "day": (),
+    "key_id": ("key",),
+    "team_id": ("team",),
+    "user_id": ("user",),
+    "total_pico": ("total",),
+    "spend_pico": ("spend", "router_fee"),
+    "input_tokens": (*UNITS, "reasoning"),
+    "output_tokens": (),
+    "receipt": (),
+    "upstream_us": ("upstream_seconds",),
+}
+"""Columns of the table of calls that go out under other names, as several, or not at all."""
+
 COLUMNS = (
-    "call_id",
-    "request_id",
-    "operation",
-    "started",
-    "first_byte",
-    "ended",
-    "key",
-    "team",
-    "user",
-    "tags",
-    "session",
-    "end_user",
-    "client",
-    "traceparent",
-    "requested_model",
-    "sent_model",
-    "served_model",
-    "provider",
-    "deployment",
-    "route",
-    "attempts",
-    "fallbacks",
-    "stream",
-    "http_status",
-    "error",
-    "outcome",
-    "status",
-    "total",
-    "spend",
-    "router_fee",
-    *UNITS,
-    "reasoning",
-    "upstream_seconds",
-    "overhead_us",
+    *(shown for name in calls.COLUMNS for shown in _SHOWN_AS.get(name, (name,))),
     "adjustments",
 )
 """Money is decimal text in USD, exact, and empty while it is unknown; times are UTC."""
@@ -75,42 +57,25 @@ def flat(entry: Entry) -> dict[str, Any]:
     receipt = row.receipt
     last = receipt.charges[-1] if receipt and receipt.charges else None
     fee = receipt.router_fee if receipt else None
-    return {
-        "call_id": row.call_id,
-        "request_id": row.request_id,
-        "operation": row.operation,
+    # What is not here has the name and the value it has in the row.
+    cells = {
         "started": _instant(row.started),
         "first_byte": None if row.first_byte is None else _instant(row.first_byte),
         "ended": _instant(row.ended),
-        "key": row.key,
-        "team": row.team,
-        "user": row.user,
         "tags": ",".join(row.tags),
-        "session": row.session,
-        "end_user": row.end_user,
-        "client": row.client,
-        "traceparent": row.traceparent,
-        "requested_model": row.requested_model,
         "sent_model": last.sent_model if last else "",
         "served_model": last.served_model if last else "",
-        "provider": row.provider,
-        "deployment": row.deployment,
         "route": last.route if last else "",
         "attempts": len(row.attempts),
-        "fallbacks": row.fallbacks,
-        "stream": row.stream,
         "http_status": row.status,
-        "error": row.error,
-        "outcome": row.outcome,
         "status": entry.status,
         "total": None if entry.total is None else format_usd(entry.total),
         "spend": format_usd(entry.spend),
         "router_fee": None if fee is None else format_usd(fee),
         **_tokens(receipt),
-        "upstream_seconds": row.upstream_seconds,
-        "overhead_us": row.overhead_us,
         "adjustments": len(entry.adjustments),
     }
+    return {name: cells[name] if name in cells else getattr(row, name) for name in COLUMNS}
 
 
 async def csv_lines(entries: AsyncIterator[Entry]) -> AsyncIterator[str]:
