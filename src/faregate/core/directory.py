@@ -95,7 +95,7 @@ class Directory:
         self._zones = zones
         self._hashes = index_keys(self.keys.values())
         self._holders: dict[str, Holder] = {}
-        self._touched: dict[tuple[str, str, tuple[str, ...]], tuple[Account, ...]] = {}
+        self._touched: dict[tuple[object, ...], tuple[Account, ...]] = {}
         self._accounts = index_accounts(self._ready(list(budgets), list(limits)))
 
     def holder(self, presented: str, now: float) -> Holder | None:
@@ -117,7 +117,7 @@ class Directory:
         """Every account a call touches, but those of deployments. ``tags`` are all of the call."""
         if not self._accounts:
             return ()
-        name = (holder.id, model, tags)
+        name = (holder.id, holder.team_id, holder.user_id, model, tags)
         found = self._touched.get(name)
         if found is None:
             if len(self._touched) >= _REMEMBERED:  # models and tags come from clients

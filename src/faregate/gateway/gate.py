@@ -105,12 +105,15 @@ class Gate:
         """
         entry = outlet.entry
         accounts = passage.snapshot.directory.deployment_accounts(entry.id)
+        if accounts and not self._alone:
+            raise unknown(SEVERAL)
         if entry.on_unpriced == "refuse_next":
             accounts = (*accounts, unpriced_gate(entry.id))
         if not accounts and not passage.purses:
             return None
-        if not accounts and not passage.tries and entry.on_unpriced != "worst_case":
-            return None  # the first attempt is in what was held at admission
+        covered = not passage.tries and passage.attempts.model == passage.asked.model
+        if not accounts and covered and entry.on_unpriced != "worst_case":
+            return None  # it is in what was held at admission
         worth = _worth(passage, (entry,))
         if entry.on_unpriced == "worst_case":
             passage.stand_ins[entry.id] = worth.worst.amount
@@ -126,9 +129,17 @@ class Gate:
 
     def settle(self, passage: Passage) -> None:
         """Replace every hold of a call by what it took. Never raises."""
+        try:
+            self._settle_all(passage)
+        except Exception:  # noqa: BLE001 - a fault of ours must not cost the call its row
+            _log.exception("budgets: call %s is not settled", passage.call_id)
+
+    def _settle_all(self, passage: Passage) -> None:
         if passage.snapshot.directory is not self._directory():
             self._charge_late(passage)
         for name, purse in passage.purses.items():
+            if purse.unheld:
+                self._charge(purse.unheld, _spent(passage, name), passage.at)
             actual = None
             if passage.tries or passage.charges:
                 actual = _actual(passage, name)
@@ -159,7 +170,7 @@ class Gate:
             purse = passage.purses.get(name)
             if purse is None:
                 continue
-            if not purse.holds:
+            if not purse.holds and not purse.unheld:
                 yield purse, worth.claims(directory, purse.accounts)
                 continue
             need = _spent(passage, name) + worth.worst.amount - purse.held
@@ -169,7 +180,9 @@ class Gate:
                     tuple(
                         Claim(each, need)
                         for each in purse.accounts
-                        if each.measure == "usd" and not directory.reserves_estimates(each)
+                        if each.measure == "usd"
+                        and each not in purse.unheld
+                        and not directory.reserves_estimates(each)
                     ),
                 )
 
@@ -208,6 +221,8 @@ class Gate:
     async def _hold_slowly(self, purse: Purse, name: str, claims: Sequence[Claim]) -> None:
         reason = "its spending cannot be read"
         for _ in range(_TRIES):
+            if not claims:
+                return
             found = await self._counters.reserve(name, claims)
             if isinstance(found, Hold):
                 purse.keep(found)
@@ -222,27 +237,47 @@ class Gate:
                 await self._counters.release(found.hold)
                 raise unknown(found.reason)
             names = set(found.accounts)
-            reason = await self._restorer.restore(
-                claim.account for claim in claims if claim.account.id in names
-            )
+            missing = tuple(each.account for each in claims if each.account.id in names)
+            reason = await self._restorer.restore(missing)
             if reason:
-                break
+                self.failures += 1
+                if self._on_outage == "refuse":
+                    raise unknown(reason)
+                # What is known is still kept to: limits, and budgets of which it could be told.
+                purse.go_without(missing)
+                claims = [each for each in claims if each.account.id not in names]
         self.failures += 1
         if self._on_outage == "refuse":
             raise unknown(reason)
+        purse.go_without(each.account for each in claims if each.account.measure == "usd")
 
     def _charge_late(self, passage: Passage) -> None:
         """Budgets made while the call was under way count it, too."""
         directory = self._directory()
-        if not directory.limited:
+        if not directory.limited or not passage.charges:
             return
-        holder = directory.holder_of(passage.holder.id) or passage.holder
-        caller = passage.purses.get(_CALLER)
-        known = {each.id for each in caller.accounts} if caller is not None else set()
-        spent = _spent(passage, _CALLER)
-        for account in directory.accounts(holder, passage.asked.model, passage.tags):
-            if account.id not in known and account.measure == "usd" and spent:
-                self._later(self._counters.charge(account, spent, passage.at))
+        # The holder as it was: the row says the same, whatever team the key is in by now.
+        found = directory.accounts(passage.holder, passage.asked.model, passage.tags)
+        self._charge_unknown(passage, _CALLER, found)
+        for deployment in {each.deployment for each in passage.charges}:
+            accounts = directory.deployment_accounts(deployment)
+            self._charge_unknown(passage, deployment, accounts)
+
+    def _charge_unknown(self, passage: Passage, name: str, accounts: tuple[Account, ...]) -> None:
+        """Charge the budgets among these that the call did not know when it was let in."""
+        purse = passage.purses.get(name)
+        known = {each.id for each in purse.accounts} if purse is not None else set()
+        fresh = [each for each in accounts if each.measure == "usd" and each.id not in known]
+        self._charge(fresh, _spent(passage, name), passage.at)
+
+    def _charge(self, accounts: Sequence[Account], amount: Usd, at: float) -> None:
+        """Charge what was never held. In memory that is done at once: whoever reads the ledger for
+        one of these budgets meanwhile finds the call either here or there, and not in both."""
+        for account in accounts if amount else ():
+            if self._memory is not None:
+                self._memory.charge_now(account, amount, at)
+            else:
+                self._later(self._counters.charge(account, amount, at))
 
     def _close(self, hold: Hold, actual: Actual | None) -> None:
         if self._memory is not None:

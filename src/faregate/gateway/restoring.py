@@ -22,20 +22,27 @@ class Restorer:
         """Without a ledger nothing was kept, and every budget starts at nothing."""
         self._counters = counters
         self._ledger = ledger
-        self._asking: dict[str, asyncio.Task[str]] = {}
+        self._asking: dict[str, tuple[asyncio.Task[str], float]] = {}
 
     async def restore(self, accounts: Iterable[Account]) -> str:
-        """Restore these budgets. Why that cannot be done now; empty when it is done."""
+        """Restore these budgets. Why that cannot be done now; empty when it is done.
+
+        Nobody waits longer than :data:`PATIENCE` after the first one asked, so that a database
+        that is away does not hold up every call.
+        """
+        loop = asyncio.get_running_loop()
         tasks = []
+        until = loop.time() + PATIENCE
         for account in accounts:
-            task = self._asking.get(account.id)
-            if task is None:
+            known = self._asking.get(account.id)
+            if known is None:
                 task = asyncio.create_task(self._restore(account))
-                self._asking[account.id] = task
+                known = self._asking[account.id] = (task, loop.time())
                 task.add_done_callback(functools.partial(self._done, account.id))
-            tasks.append(task)
+            tasks.append(known[0])
+            until = min(until, known[1] + PATIENCE)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout_at(until):
                 # Shielded: another call may wait for the same.
                 found = await asyncio.gather(*(asyncio.shield(task) for task in tasks))
         except TimeoutError:

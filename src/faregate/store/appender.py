@@ -4,7 +4,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from msgspec import Struct
@@ -92,6 +93,19 @@ class Appender:
                     waiting += [part[middle:], part[:middle]]
                 elif left := await self._alone(part[0]):
                     waiting.append(left)
+
+    @asynccontextmanager
+    async def paused(self, deadline: float) -> AsyncIterator[None]:
+        """While this lasts, no row reaches the store from here.
+
+        Raises :class:`TimeoutError` where rows are under way for longer than ``deadline`` seconds.
+        """
+        async with asyncio.timeout(deadline):
+            await self._turn.acquire()
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     async def _alone(self, row: Row) -> Sequence[Row]:
         """Give a row that was refused once more, and set it aside when it stays refused."""

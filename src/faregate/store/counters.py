@@ -131,6 +131,10 @@ class MemoryCounters:
         """Record an amount without a hold."""
         self._book.charge(account, amount, at)
 
+    def charge_now(self, account: Account, amount: int, at: float) -> None:
+        """The same without a coroutine."""
+        self._book.charge(account, amount, at)
+
     async def forget(self, account: Account) -> None:
         """Drop what is known of an account."""
         self._book.forget(account.id)

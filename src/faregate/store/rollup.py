@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
+from faregate.core.budget import Payer
+from faregate.money import Usd
 from faregate.store.text import name
 from faregate.types import UNITS, Charge, Receipt, Row, Usage
 
@@ -72,6 +74,24 @@ def judged(row: Row) -> Judged:
     if not believable(receipt):
         return Judged("inconsistent", None, 0)
     return Judged(receipt.status, receipt, sum(map(_known, receipt.charges)))
+
+
+def paid(row: Row, payer: Payer, payer_id: str) -> Usd:
+    """What a payer's budgets pay for a call, as the store adds it up once it has the row."""
+    _state, counted, spend = judged(row)
+    if payer == "deployment":
+        charges = counted.charges if counted is not None else ()
+        return sum(_known(each) for each in charges if each.deployment == payer_id)
+    if payer == "tag":
+        return spend if payer_id in row.tags else 0
+    names = {
+        "key": row.key,
+        "team": row.team,
+        "user": row.user,
+        "model": row.requested_model,
+        "everything": "",
+    }
+    return spend if names[payer] == payer_id else 0
 
 
 def believable(receipt: Receipt) -> bool:

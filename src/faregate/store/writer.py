@@ -92,6 +92,11 @@ class Writer:
         first = self._batch[0] if self._batch else self._rows[0] if self._rows else None
         return first.row if first is not None else None
 
+    def unstored(self) -> list[Row]:
+        """Every row that is settled and not in the store, while :attr:`appender` is paused and
+        nothing is :attr:`behind`."""
+        return [each.row for each in self._batch] + [each.row for each in self._rows]
+
     @property
     def behind(self) -> bool:
         """Whether memory was too small and rows are being read again from the journal."""
