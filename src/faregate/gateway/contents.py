@@ -8,7 +8,8 @@ import contextlib
 import logging
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -27,6 +28,7 @@ MOST_BYTES = 64 * 1024 * 1024
 """What may wait in memory; beyond it contents are dropped, and counted."""
 
 _BATCH = 100
+_GROWING = ("content", "refusal", "reasoning_content", "arguments")
 
 
 class Said(msgspec.Struct):
@@ -142,10 +144,25 @@ def _take(chunk: object, choices: dict[int, dict[str, object]], facts: dict[str,
             mine["finish_reason"] = choice["finish_reason"]
         message, delta = mine["message"], choice.get("delta")
         if isinstance(delta, dict) and isinstance(message, dict):
-            for name, value in delta.items():
-                if isinstance(value, str) and name != "role":
-                    message[name] = str(message.get(name, "")) + value
-                elif name == "tool_calls" and isinstance(value, list):
-                    message.setdefault("tool_calls", []).extend(value)
-                elif value is not None:
-                    message[name] = value
+            _extend(message, delta)
+
+
+def _extend(whole: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    """Add a delta: texts grow, lists of numbered things grow by their numbers."""
+    for name, value in delta.items():
+        if isinstance(value, str) and name in _GROWING:
+            whole[name] = str(whole.get(name, "")) + value
+        elif isinstance(value, dict):
+            inner = whole.setdefault(name, {})
+            if isinstance(inner, dict):
+                _extend(inner, value)
+        elif isinstance(value, list) and all(isinstance(each, dict) for each in value):
+            items = whole.setdefault(name, [])
+            for each in value:
+                index = each.get("index")
+                at = index if isinstance(index, int) and 0 <= index <= len(items) else len(items)
+                if at == len(items):
+                    items.append({})
+                _extend(items[at], {key: said for key, said in each.items() if key != "index"})
+        elif value is not None:
+            whole[name] = value
