@@ -225,3 +225,10 @@ async def test_guesses_are_told_to_wait(app: ASGI) -> None:
     slowed = await ask(app, "POST", "/api/session", {"key": "sk-no"})
     assert slowed.status == 429
     assert int(slowed.headers["retry-after"]) >= 1
+
+
+async def test_a_build_is_served_without_a_restart(tmp_path: Path) -> None:
+    app = make_ui(House().sessions, tmp_path)
+    assert (await ask(app, "GET", "/ui/")).status == 503
+    (tmp_path / "index.html").write_bytes(PAGE)
+    assert b"app-1a2b" in (await ask(app, "GET", "/ui/")).body

@@ -68,8 +68,20 @@ def is_ui(path: str) -> bool:
 
 
 def make_ui(sessions: Sessions, static: Path = STATIC) -> ASGI:
-    """The application. Files are read once, when the first of them is asked for."""
+    """The application. Files are read when the first is asked for, and again after a build."""
     files: dict[str, File] = {}
+    built = 0
+
+    def read_again() -> None:
+        nonlocal built
+        try:
+            stamp = (static / "index.html").stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        if stamp != built:
+            built = stamp
+            files.clear()
+            files.update(read_files(static))
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,8 +93,8 @@ def make_ui(sessions: Sessions, static: Path = STATIC) -> ASGI:
                 return
             if scope["method"] not in ("GET", "HEAD"):
                 raise _not_allowed(scope)
-            if not files:
-                files.update(read_files(static))
+            if not scope["path"].startswith(f"{HOME}/assets/") or not files:
+                read_again()
             await _file(files, scope, reply)
         except APIError as error:
             headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]

@@ -1,0 +1,117 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { CALL_LISTS, CALL_TEXTS, parseSearch, searchOf, SPEND_LISTS, stringifySearch } from "./search";
+import { Broken, NotFound, Shell } from "./Shell";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: Broken });
+const below = { getParentRoute: () => root };
+
+const overview = createRoute({
+  ...below,
+  path: "/",
+  validateSearch: searchOf([], ["days"]),
+  component: lazyRouteComponent(() => import("../features/overview/OverviewPage"), "OverviewPage"),
+});
+
+const logs = createRoute({
+  ...below,
+  path: "/logs",
+  validateSearch: searchOf(CALL_LISTS, [...CALL_TEXTS, "call", "live"]),
+  component: lazyRouteComponent(() => import("../features/logs/LogsPage"), "LogsPage"),
+});
+
+const usage = createRoute({
+  ...below,
+  path: "/usage",
+  validateSearch: searchOf(SPEND_LISTS, ["tag", "by", "days", "since", "until", "chart"]),
+  component: lazyRouteComponent(() => import("../features/usage/UsagePage"), "UsagePage"),
+});
+
+const routing = createRoute({
+  ...below,
+  path: "/router",
+  validateSearch: searchOf(["baseline"], ["days", "deployment"]),
+  component: lazyRouteComponent(() => import("../features/router/RouterPage"), "RouterPage"),
+});
+
+const playground = createRoute({
+  ...below,
+  path: "/playground",
+  validateSearch: searchOf(["model"], ["system", "prompt", "temperature", "max_tokens", "stream"]),
+  component: lazyRouteComponent(() => import("../features/playground/PlaygroundPage"), "PlaygroundPage"),
+});
+
+const models = createRoute({
+  ...below,
+  path: "/models",
+  validateSearch: searchOf([], ["q", "deployment", "add"]),
+  component: lazyRouteComponent(() => import("../features/models/ModelsPage"), "ModelsPage"),
+});
+
+const prices = createRoute({
+  ...below,
+  path: "/prices",
+  validateSearch: searchOf([], ["q", "provider", "unit", "scope", "added", "history", "price", "add", "model"]),
+  component: lazyRouteComponent(() => import("../features/prices/PricesPage"), "PricesPage"),
+});
+
+const keys = createRoute({
+  ...below,
+  path: "/keys",
+  validateSearch: searchOf([], ["q", "team", "user", "key", "add"]),
+  component: lazyRouteComponent(() => import("../features/keys/KeysPage"), "KeysPage"),
+});
+
+const teams = createRoute({
+  ...below,
+  path: "/teams",
+  validateSearch: searchOf([], ["q", "team", "add"]),
+  component: lazyRouteComponent(() => import("../features/teams/TeamsPage"), "TeamsPage"),
+});
+
+const budgets = createRoute({
+  ...below,
+  path: "/budgets",
+  validateSearch: searchOf([], ["scope", "add"]),
+  component: lazyRouteComponent(() => import("../features/budgets/BudgetsPage"), "BudgetsPage"),
+});
+
+const settings = createRoute({
+  ...below,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("../features/settings/SettingsPage"), "SettingsPage"),
+});
+
+const audit = createRoute({
+  ...below,
+  path: "/audit",
+  validateSearch: searchOf([], ["kind", "id", "actor"]),
+  component: lazyRouteComponent(() => import("../features/settings/AuditPage"), "AuditPage"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    overview,
+    logs,
+    usage,
+    routing,
+    playground,
+    models,
+    prices,
+    keys,
+    teams,
+    budgets,
+    settings,
+    audit,
+  ]),
+  basepath: new URL(document.baseURI).pathname.replace(/\/$/, "") || "/",
+  parseSearch,
+  stringifySearch,
+  defaultPreload: "intent",
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,81 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useState } from "react";
+import { client, onSessionOver, problemOf, type Session, useCsrf } from "../client/api";
+import { SignIn } from "./SignIn";
+
+interface Signed {
+  session: Session;
+  /** Whether everything may be read, and not only what is one's own. */
+  seesAll: boolean;
+  mayChange: boolean;
+  signOut: () => void;
+}
+
+const Context = createContext<Signed | null>(null);
+
+export function useSession(): Signed {
+  const found = use(Context);
+  if (!found) throw new Error("nobody is signed in");
+  return found;
+}
+
+type State = { kind: "asking" } | { kind: "out"; why: string } | { kind: "in"; session: Session };
+
+// Asked for while the rest of the page is still being read.
+const first = client.GET("/api/session");
+const RENEW = 30 * 60_000;
+
+export function SessionGate({ children }: { children: ReactNode }) {
+  const queries = useQueryClient();
+  const [state, setState] = useState<State>({ kind: "asking" });
+
+  const enter = useCallback((session: Session) => {
+    useCsrf(session.csrf);
+    setState({ kind: "in", session });
+  }, []);
+
+  useEffect(() => {
+    let current = true;
+    first
+      .then(({ data, error }) => {
+        if (!current) return;
+        if (data) enter(data);
+        else {
+          const { code, message } = problemOf(error);
+          setState({ kind: "out", why: code === "not_signed_in" ? "" : message });
+        }
+      })
+      .catch((error: unknown) => current && setState({ kind: "out", why: problemOf(error).message }));
+    return () => {
+      current = false;
+    };
+  }, [enter]);
+
+  useEffect(() => {
+    onSessionOver(() => {
+      queries.clear();
+      setState((now) => (now.kind === "in" ? { kind: "out", why: "Your session is over. Sign in again." } : now));
+    });
+    const timer = setInterval(() => {
+      void client.GET("/api/session").then(({ data }) => data && useCsrf(data.csrf)).catch(() => undefined);
+    }, RENEW);
+    return () => clearInterval(timer);
+  }, [queries]);
+
+  const signOut = useCallback(() => {
+    void client.DELETE("/api/session").finally(() => {
+      queries.clear();
+      setState({ kind: "out", why: "" });
+    });
+  }, [queries]);
+
+  const signed = useMemo<Signed | null>(() => {
+    if (state.kind !== "in") return null;
+    const { role } = state.session;
+    return { session: state.session, seesAll: role !== "none", mayChange: role === "admin", signOut };
+  }, [state, signOut]);
+
+  if (state.kind === "asking") return null;
+  if (!signed) return <SignIn why={state.kind === "out" ? state.why : ""} onSignedIn={enter} />;
+  return <Context value={signed}>{children}</Context>;
+}

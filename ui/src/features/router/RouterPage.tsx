@@ -1,0 +1,5 @@
+import { Top } from "../../app/Shell";
+
+export function RouterPage() {
+  return <Top title="Router" />;
+}

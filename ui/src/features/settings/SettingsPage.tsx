@@ -1,0 +1,5 @@
+import { Top } from "../../app/Shell";
+
+export function SettingsPage() {
+  return <Top title="Settings" />;
+}

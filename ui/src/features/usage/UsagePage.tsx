@@ -1,0 +1,5 @@
+import { Top } from "../../app/Shell";
+
+export function UsagePage() {
+  return <Top title="Usage" />;
+}
