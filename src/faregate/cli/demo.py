@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from faregate.cli.demo_gateway import PORT, running_gateway, show, where
+from faregate.cli.demo_budget import show_budget
+from faregate.cli.demo_gateway import PORT, running_gateway, show, show_spend, where
 
 ROUTER = "azure_ai/model_router/azure-model-router"
 
@@ -70,7 +71,8 @@ def demo(
         if as_json or api_base:
             return
         with running_gateway(base, key, port) as gateway:
-            show(gateway)
+            receipts = show(gateway) + show_budget(gateway)
+            show_spend(gateway, receipts)
             click.echo()
             if not serve:
                 click.echo("`make run` keeps both running, for clients of your own.")

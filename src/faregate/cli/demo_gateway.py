@@ -72,8 +72,8 @@ def _running(base: str, upstream_key: str, port: int, directory: Path) -> Iterat
             process.wait(timeout=40)
 
 
-def show(gateway: Gateway) -> None:
-    """A plain and a streamed call: what their answers carry, a receipt, and the ledger."""
+def show(gateway: Gateway) -> list[dict[str, Any]]:
+    """A plain and a streamed call: what their answers carry, and a receipt. Their receipts."""
     click.secho(f"The gateway on http://{gateway.host}:{gateway.port}", bold=True)
     click.echo(f"it answered {gateway.seconds:.2f} s after its process was started\n")
     asked = [{"role": "user", "content": "Hello!"}]
@@ -89,10 +89,10 @@ def show(gateway: Gateway) -> None:
     usage = msgspec.json.decode(chunks[-1])["usage"]
     click.echo(f"  {len(chunks)} chunks, usage.cost_details.total {usage['cost_details']['total']}")
     calls.append(headers["x-faregate-call-id"])
-    receipts = [_get(gateway, f"/v1/receipts/{call_id}") for call_id in calls]
+    receipts = [get(gateway, f"/v1/receipts/{call_id}") for call_id in calls]
     click.echo(f"\nGET /v1/receipts/{calls[-1]}")
     _show_receipt(receipts[-1])
-    _show_spend(gateway, receipts)
+    return receipts
 
 
 def where(gateway: Gateway) -> str:
@@ -130,27 +130,28 @@ def _show_receipt(found: dict[str, Any]) -> None:
     click.echo(f"  {'total':<{width}}  ${found['total']} (the lines add up to ${summed})")
 
 
-def _show_spend(gateway: Gateway, receipts: Sequence[dict[str, Any]]) -> None:
+def show_spend(gateway: Gateway, receipts: Sequence[dict[str, Any]]) -> None:
     """What the ledger has, as the command prints it, beside the sum of the receipts."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        ledger = _get(gateway, "/health/readiness")["ledger"]
+        ledger = get(gateway, "/health/readiness")["ledger"]
         if ledger["database"] == "up" and not ledger["pending_rows"]:
             break
         time.sleep(0.02)
-    click.echo(f"\nfaregate spend --by model,served_model --data-dir {gateway.directory}")
-    for line in _spend(gateway).rstrip().splitlines():
+    command = ("spend", "--by", "key,model,served_model")
+    click.echo(f"\nfaregate {' '.join(command)} --data-dir {gateway.directory}")
+    for line in run(gateway, *command).rstrip().splitlines():
         click.echo(f"  {line}")
-    total = msgspec.json.decode(_spend(gateway, "--json"))["total"]["spend_usd"]
+    total = msgspec.json.decode(run(gateway, *command, "--json"))["total"]["spend_usd"]
     summed = format_usd(sum(parse_usd(each["total"] or "0") for each in receipts))
     click.echo(f"  the ledger has ${total}, the {len(receipts)} receipts add up to ${summed}")
     if total != summed:
         raise click.ClickException("the ledger and the receipts disagree; please report this")
 
 
-def _spend(gateway: Gateway, *more: str) -> str:
-    command = [sys.executable, "-m", "faregate", "spend", "--by", "model,served_model"]
-    command += ["--data-dir", str(gateway.directory), *more]
+def run(gateway: Gateway, *words: str) -> str:
+    """What a command prints of the gateway's ledger."""
+    command = [sys.executable, "-m", "faregate", *words, "--data-dir", str(gateway.directory)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise click.ClickException(done.stderr.strip())
@@ -189,26 +190,38 @@ def _wait(process: subprocess.Popen[bytes], host: str, port: int) -> None:
     raise click.ClickException(f"the gateway was not ready within {_PATIENCE:.0f} s")
 
 
-def _post(gateway: Gateway, body: dict[str, Any]) -> tuple[dict[str, str], bytes]:
-    return _call(gateway, "POST", "/chat/completions", msgspec.json.encode(body))
+def ask(gateway: Gateway, body: dict[str, Any], key: str = "") -> tuple[int, dict[str, str], bytes]:
+    """(status, headers in lower case, content) of a chat completion, with the master key unless
+    another one is given."""
+    return _call(gateway, "POST", "/chat/completions", msgspec.json.encode(body), key)
 
 
-def _get(gateway: Gateway, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.json.decode(_call(gateway, "GET", path, None)[1])
+def get(gateway: Gateway, path: str) -> dict[str, Any]:
+    """The JSON of a GET."""
+    status, _, content = _call(gateway, "GET", path, None)
+    if status != 200:
+        raise click.ClickException(f"GET {path} answered {status}: {content.decode()}")
+    found: dict[str, Any] = msgspec.json.decode(content)
     return found
 
 
+def _post(gateway: Gateway, body: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+    status, headers, content = ask(gateway, body)
+    if status != 200:
+        raise click.ClickException(f"the call was answered {status}: {content.decode()}")
+    return headers, content
+
+
 def _call(
-    gateway: Gateway, method: str, path: str, body: bytes | None
-) -> tuple[dict[str, str], bytes]:
+    gateway: Gateway, method: str, path: str, body: bytes | None, key: str = ""
+) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(gateway.host, gateway.port, timeout=60)
-    headers = {"Authorization": f"Bearer {gateway.key}", "Content-Type": "application/json"}
+    bearer = f"Bearer {key or gateway.key}"
+    headers = {"Authorization": bearer, "Content-Type": "application/json"}
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        content = answer.read()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return answer.status, found, answer.read()
     finally:
         connection.close()
-    if answer.status != 200:
-        raise click.ClickException(f"{method} {path} answered {answer.status}: {content.decode()}")
-    return {name.lower(): value for name, value in answer.getheaders()}, content
