@@ -56,6 +56,9 @@ class Ask(Struct, frozen=True, kw_only=True):
     """The service tier it names."""
     subset: tuple[str, ...] = ()
     """The models a router may pick, where request or deployment limit them."""
+    own_models: bool = False
+    """The request names the models itself, be they too many or no names at all: what the
+    deployment says of them does not count."""
 
 
 class _Content(Struct):
@@ -113,6 +116,7 @@ def ask_of(
     caps = [cap for name in _CAPS if (cap := _whole(members, name)) is not None]
     modalities = _value(members, "modalities")
     tools = "tools" in members or "functions" in members
+    stated = _stated_models(members) if controls else None
     return Ask(
         size=max(0, size - found.embedded) + _AROUND + (_AROUND_TOOLS if tools else 0),
         output=0 if not answers else max(caps, default=None),
@@ -123,13 +127,18 @@ def ask_of(
         audio_out="audio" in members or (isinstance(modalities, list) and "audio" in modalities),
         hour_cache=marked and any(b'"1h"' in bytes(members[n]) for n in _CONTENT if n in members),
         tier=tier if isinstance(tier := _value(members, "service_tier"), str) else "",
-        subset=_subset(members) if controls else (),
+        subset=_subset(stated) if stated is not None else (),
+        own_models=stated is not None,
     )
 
 
-def _subset(members: Mapping[str, Raw]) -> tuple[str, ...]:
+def _stated_models(members: Mapping[str, Raw]) -> Any:
+    """The ``models`` of the request's ``routing_config``; None where it has none."""
     controls = _value(members, "routing_config")
-    models = controls.get("models") if isinstance(controls, dict) else None
+    return controls.get("models") if isinstance(controls, dict) else None
+
+
+def _subset(models: Any) -> tuple[str, ...]:
     if not isinstance(models, list) or len(models) > _MOST_MODELS:
         return ()
     names = [each.get("name") if isinstance(each, dict) else each for each in models]

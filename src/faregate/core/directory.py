@@ -92,6 +92,8 @@ class Directory:
         self.problems: list[str] = []
         self.budgets: dict[str, Budget] = {}
         """Every budget that is in force, those of keys, teams and users included, by account id."""
+        self.estimates: bool = False
+        """Whether any budget holds likely amounts instead of worst cases."""
         self._zones = zones
         self._hashes = index_keys(self.keys.values())
         self._holders: dict[str, Holder] = {}
@@ -183,6 +185,7 @@ class Directory:
                 continue
             accounts[account.id] = account
             self.budgets[account.id] = budget
+            self.estimates = self.estimates or budget.reserve == "estimate"
         for limit in limits:
             try:
                 account = check_limit(limit)

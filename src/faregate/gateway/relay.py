@@ -6,6 +6,7 @@ client → 8 relay → 9 settle in the one ``finally`` → 10 record, off the pa
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Mapping
@@ -67,8 +68,11 @@ async def relay(
             await asyncio.shield(estimate(passage))
             if not watch.ended_it:
                 raise
-        except BaseException:
+        except BaseException as fault:
             passage.crashed()
+            if isinstance(fault, Exception):
+                with contextlib.suppress(Exception):  # the fault is what is to be told of
+                    await asyncio.shield(estimate(passage))
             raise
         finally:
             await passage.finish()
@@ -168,7 +172,8 @@ async def send(passage: Passage) -> None:
             for _ in range(MOST_DROPPED):
                 if error is None or not passage.drop(error, outlet):
                     break
-                error = await once(passage, outlet)
+                # What was left out may have been what bounded the answer.
+                error = await enter(passage, outlet) or await once(passage, outlet)
         except ConfigError as wrong:
             raise failures.bad_request(str(wrong)) from None
         if error is None:

@@ -13,7 +13,7 @@ from faregate.gateway.snapshot import Snapshot
 from faregate.money import Usd
 from faregate.store.journal_codec import Admission
 from faregate.types import Usage
-from faregate.wire import router_controls
+from faregate.wire import router_controls, splice
 
 _BYTES_A_TOKEN = 4
 _TYPICAL_OUTPUT = 1_000
@@ -50,22 +50,45 @@ def worth_of(
     answers: bool,
 ) -> Worth:
     """What a call to one of these deployments may take. ``size`` is its body's, in bytes."""
-    ask = ask_of(members, size, answers=answers, controls=router_controls.FIELD in members)
+    asked = ask_of(members, size, answers=answers, controls=router_controls.FIELD in members)
+    estimates = snapshot.directory.estimates
+    ask = asked
     worst = likely = Bound(amount=-1)
+    tokens = 0
     for entry in entries:
+        if entry.defaults or entry.additional_drop_params:
+            ask = _as_sent(entry, members, size, answers=answers)
+        else:
+            ask = asked
         bound = bound_of(snapshot, entry, ask, at)
         if bound.amount > worst.amount:
             worst = bound
-        guess = bound_of(snapshot, entry, ask, at, estimate=True)
-        if guess.amount > likely.amount:
-            likely = guess
-    output = ask.output if ask.output is not None else _TYPICAL_OUTPUT
+        if estimates:
+            guess = bound_of(snapshot, entry, ask, at, estimate=True)
+            if guess.amount > likely.amount:
+                likely = guess
+        output = ask.output if ask.output is not None else _TYPICAL_OUTPUT
+        tokens = max(tokens, -(-ask.size // _BYTES_A_TOKEN) + output * ask.choices)
     return Worth(
         ask=ask,
         worst=worst if worst.amount >= 0 else Bound(amount=0),
         likely=max(likely.amount, 0),
-        tokens=-(-ask.size // _BYTES_A_TOKEN) + output * ask.choices,
+        tokens=tokens,
     )
+
+
+def _as_sent(
+    entry: ModelDeployment, members: Mapping[str, Raw], size: int, *, answers: bool
+) -> Ask:
+    """What a deployment is asked for: with its defaults, without what it is not to be sent."""
+    sent = dict(members)
+    for name, value in entry.defaults.items():
+        if name not in sent:
+            sent[name] = splice.raw(value)
+            size += len(bytes(sent[name]))
+    for name in entry.additional_drop_params:
+        sent.pop(name, None)
+    return ask_of(sent, size, answers=answers, controls=router_controls.FIELD in sent)
 
 
 def bound_of(
@@ -77,11 +100,19 @@ def bound_of(
     estimate: bool = False,
 ) -> Bound:
     """What a call to one deployment may cost."""
-    if not ask.subset and entry.routing_config is not None:
+    asked = ask
+    if not ask.subset and not ask.own_models and entry.routing_config is not None:
         ask = structs.replace(ask, subset=_subset(entry.routing_config.get("models")))
     policy = Policy(reserve="estimate" if estimate else "worst_case", on_unpriced=entry.on_unpriced)
     price_list = snapshot.outlet(entry).price_list
-    return snapshot.bounds.bound(price_list, entry.deployment, ask, at, policy)
+    bound = snapshot.bounds.bound(price_list, entry.deployment, ask, at, policy)
+    if bound.unknown and asked.subset:
+        # Names from a client: whatever the router makes of those nobody knows, it is held.
+        ask = structs.replace(ask, subset=())
+        whole = snapshot.bounds.bound(price_list, entry.deployment, ask, at, policy)
+        if whole.amount > bound.amount:
+            return whole
+    return bound
 
 
 def _subset(names: object) -> tuple[str, ...]:
