@@ -1,7 +1,10 @@
 """``faregate spend`` and ``faregate log``: what the ledger says. They only read."""
 
-from collections.abc import AsyncIterator, Iterable
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any, BinaryIO, cast, get_args
 
 import click
@@ -146,9 +149,8 @@ def spend(
 )
 @click.option(
     "--parquet",
-    type=click.File("wb", lazy=True, atomic=True),
-    metavar="FILE",
-    help="Write a Parquet file (faregate[parquet]); - is the standard output.",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a Parquet file (faregate[parquet]).",
 )
 @placed
 def log(
@@ -156,7 +158,7 @@ def log(
     limit: int | None,
     cursor: str | None,
     form: str | None,
-    parquet: BinaryIO | None,
+    parquet: Path | None,
     **given: Any,
 ) -> None:
     """The calls in the ledger, newest first; with CALL_ID all that is known of one.
@@ -194,7 +196,7 @@ def _export(
     only: Filter,
     part: tuple[int | None, str | None],
     form: str | None,
-    parquet: BinaryIO | None,
+    parquet: Path | None,
 ) -> None:
     """Calls as they come out of the database: a million of them need no more memory than one."""
     limit, cursor = part
@@ -207,7 +209,8 @@ def _export(
             page = await store.rows(only, cursor=cursor, limit=limit or _PAGE)
             entries, further = _each(page.entries), page.cursor
         if parquet is not None:
-            count = await export.write_parquet(entries, parquet)
+            with _whole(parquet) as out:
+                count = await export.write_parquet(entries, out)
             click.echo(f"{count:,} calls written", err=True)
             return further
         lines = export.csv_lines if form == "csv" else export.json_lines
@@ -216,6 +219,20 @@ def _export(
         return further
 
     _tell_more(reading(place, run))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which is there when all of it was written, and not before."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as out:
+            yield out
+        part.replace(path)
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror or error}")
+    finally:
+        part.unlink(missing_ok=True)
 
 
 async def _each(entries: Iterable[Entry]) -> AsyncIterator[Entry]:

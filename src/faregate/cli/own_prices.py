@@ -277,7 +277,8 @@ def _echo_fill(found: Fill) -> None:
                 " gives them their cost (what deployments pay is in the configuration)"
             )
         return
-    rest = f"; {_calls(found.waiting)} still wait for a price" if found.waiting else ""
+    waits = "waits" if found.waiting == 1 else "wait"
+    rest = f"; {_calls(found.waiting)} still {waits} for a price" if found.waiting else ""
     if found.filled or found.amount:
         click.echo(f"{_calls(found.filled)} filled, {usd(found.amount)} more is known{rest}")
     else:
