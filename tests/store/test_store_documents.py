@@ -22,6 +22,8 @@ async def test_versions(store: Store) -> None:
     assert await store.get("team", "k1") is None
     await store.put("key", "k0", {"a": [1, None]}, actor="bob", at=NOON, expected_version=0)
     assert [each.id for each in await store.entities("key")] == ["k0", "k1"]
+    assert [each.id for each in await store.entities("key", ["k1", "k9"])] == ["k1"]
+    assert await store.entities("key", []) == []
     assert await store.entities("team") == []
 
 

@@ -1,6 +1,6 @@
 """The Store over a database: its verbs, each a transaction. The SQL is in the modules beside it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 
@@ -207,10 +207,10 @@ class DatabaseStore:
         async with self._reading() as connection:
             return await documents.get(connection, kind, identity)
 
-    async def entities(self, kind: str) -> list[Entity]:
-        """All entities of a kind."""
+    async def entities(self, kind: str, only: Collection[str] | None = None) -> list[Entity]:
+        """The entities of a kind, by id."""
         async with self._reading() as connection:
-            return await documents.every(connection, kind)
+            return await documents.every(connection, kind, only)
 
     async def changes(self, since: int = 0, *, limit: int = 1000) -> list[Change]:
         """Changes after a sequence number, oldest first."""

@@ -1,6 +1,7 @@
 """Versioned JSON documents and the audit log that is written with them."""
 
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import msgspec
@@ -95,9 +96,13 @@ async def get(connection: AsyncConnection, kind: str, identity: str) -> Entity |
     return None if found is None or found["document"] is None else _entity(found)
 
 
-async def every(connection: AsyncConnection, kind: str) -> list[Entity]:
-    """All entities of a kind that are not deleted, by id."""
+async def every(
+    connection: AsyncConnection, kind: str, only: Collection[str] | None = None
+) -> list[Entity]:
+    """The entities of a kind that are not deleted, by id."""
     statement = select(entities).where(entities.c.kind == kind, entities.c.document.is_not(None))
+    if only is not None:
+        statement = statement.where(entities.c.id.in_(only))
     found = (await connection.execute(statement)).mappings().all()
     return sorted(map(_entity, found), key=lambda each: each.id)
 

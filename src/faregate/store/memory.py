@@ -3,7 +3,7 @@
 It answers as the databases do, and nothing of it outlives the process.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
 import msgspec
@@ -239,10 +239,14 @@ class MemoryStore:
         found = self._entities.get((kind, identity))
         return None if found is None or found.document is None else found
 
-    async def entities(self, kind: str) -> list[Entity]:
-        """All entities of a kind, by id."""
+    async def entities(self, kind: str, only: Collection[str] | None = None) -> list[Entity]:
+        """The entities of a kind, by id."""
         self._check()
-        found = [each for each in self._entities.values() if each.kind == kind]
+        found = [
+            each
+            for each in self._entities.values()
+            if each.kind == kind and (only is None or each.id in only)
+        ]
         return sorted((each for each in found if each.document is not None), key=lambda e: e.id)
 
     async def changes(self, since: int = 0, *, limit: int = 1000) -> list[Change]:

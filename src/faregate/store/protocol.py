@@ -4,7 +4,7 @@ One contract suite runs over every implementation: SQLite, PostgreSQL and the tw
 is pico-dollars, times are Unix seconds (kept to the microsecond), days are UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Literal, Protocol, TypeAlias
 
@@ -271,8 +271,8 @@ class Store(Protocol):
     async def get(self, kind: str, identity: str) -> Entity | None:
         """The entity, or None when there is none or it was deleted."""
 
-    async def entities(self, kind: str) -> list[Entity]:
-        """All entities of a kind that are not deleted, by id."""
+    async def entities(self, kind: str, only: Collection[str] | None = None) -> list[Entity]:
+        """The entities of a kind that are not deleted, by id: all, or those of these ids."""
 
     async def changes(self, since: int = 0, *, limit: int = 1000) -> list[Change]:
         """Changes after sequence number ``since``, oldest first: what a process has yet to learn.
