@@ -141,7 +141,7 @@ class Gate:
             if purse.unheld:
                 self._charge(purse.unheld, _spent(passage, name), passage.at)
             actual = None
-            if passage.tries or passage.charges:
+            if passage.went_out or passage.charges:
                 actual = _actual(passage, name)
             for hold in purse.holds:
                 self._close(hold, actual)
@@ -150,6 +150,10 @@ class Gate:
 
     async def standings(self, accounts: Sequence[Account]) -> tuple[Standing, ...] | None:
         """How accounts stand, read from the ledger where that was not done yet."""
+        # Those of the directory: asking must not change what the counters count by.
+        ids = {each.id for each in accounts}
+        known = {each.id: each for each in self._directory().every_account() if each.id in ids}
+        accounts = [known.get(each.id, each) for each in accounts]
         await self._restorer.restore([each for each in accounts if each.measure == "usd"])
         return await self._counters.standings(accounts)
 
