@@ -1,5 +1,6 @@
 """An office in memory, and a client of the admin's application that needs no socket."""
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -189,7 +190,9 @@ class Client:
         messages = [{"type": "http.request", "body": sent, "more_body": False}]
 
         async def receive() -> dict[str, Any]:
-            return messages.pop(0) if messages else {"type": "http.disconnect"}
+            if not messages:
+                await asyncio.Event().wait()  # the client stays
+            return messages.pop(0)
 
         async def send(message: Any) -> None:
             if message["type"] == "http.response.start":

@@ -1,12 +1,12 @@
 """``/api/budgets``: those that stand alone, and those that keys, teams and users carry."""
 
-from collections.abc import Iterable
 from typing import Any, Literal
 
 from fastapi import Response
 from pydantic import Field
 
 from faregate.admin.desks import IfMatch, Version, desk, stated, tag
+from faregate.admin.listing import carried_budgets
 from faregate.admin.standing import (
     Budget,
     BudgetInput,
@@ -18,7 +18,6 @@ from faregate.admin.table import Table
 from faregate.admin.wire import Asked, Cursor, MoneySaid, Said, Shown, Who, page_by_place
 from faregate.admin.wire import Limit as PageLimit
 from faregate.control import budgets as control
-from faregate.control import keys, teams, users
 from faregate.control.desk import Kept
 from faregate.control.errors import ConflictError, UnknownEntityError
 from faregate.core.budget import Budget as BudgetEntity
@@ -140,13 +139,10 @@ def check_alone(noun: str, identity: str) -> None:
 
 
 async def _every(who: Asked) -> list[tuple[BudgetEntity, Kept[BudgetEntity] | None]]:
-    at = desk(who)
     found: list[tuple[BudgetEntity, Kept[BudgetEntity] | None]] = [
-        (each.entity, each) for each in await control.list_budgets(at)
+        (each.entity, each) for each in await control.list_budgets(desk(who))
     ]
-    holders: Iterable[Any]
-    for holders in (await keys.every(at), await teams.every(at), await users.every(at)):
-        found += [(budget, None) for each in holders for budget in each.entity.budgets]
+    found += [(each, None) for each in carried_budgets(who.office.directory())]
     return sorted(found, key=lambda each: each[0].id)
 
 

@@ -140,7 +140,7 @@ async def export_calls(who: Who, asked: ExportQueryIn) -> StreamingResponse:
     """Every call the filter lets through, as `format`: csv, json (a line each) or parquet."""
     only = call_filter(who, asked, time.time())
     store = who.office.store()
-    entries: AsyncIterator[Entry] = every_entry(store, only, page=200)
+    entries: AsyncIterator[Entry] = every_entry(store, only, page=100)
     return await stream(entries, asked.format)
 
 

@@ -7,6 +7,7 @@ from fastapi import Response
 from msgspec import UNSET
 from pydantic import Field
 
+from faregate.admin import listing
 from faregate.admin.desks import IfMatch, Version, desk, stated, tag
 from faregate.admin.standing import (
     Budget,
@@ -29,7 +30,6 @@ from faregate.admin.wire import (
     Who,
     instant,
     maybe_instant,
-    page_by_id,
 )
 from faregate.admin.wire import Limit as PageLimit
 from faregate.control import keys as control
@@ -126,13 +126,13 @@ async def list_keys(
     """Keys, by id. `q` is looked for in ids, names and tags; `team=` (empty) means without one."""
     found = [
         each
-        for each in await control.every(desk(who))
-        if (team is None or each.entity.team == team)
-        and (user is None or each.entity.user == user)
-        and _says(each.entity, q.lower())
+        for each in who.office.directory().keys.values()
+        if (team is None or each.team == team)
+        and (user is None or each.user == user)
+        and _says(each, q.lower())
     ]
-    page = page_by_id(found, [each.id for each in found], cursor, limit)
-    return KeyPage(data=await show_all(who, page.data), next=page.next)
+    page = await listing.page(who, KeyEntity, found, cursor, limit)
+    return KeyPage(data=await show_all(who, page.kept), next=page.next)
 
 
 @table.route("POST", "/api/keys", "change", "createKey", status_code=201)

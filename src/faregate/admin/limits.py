@@ -1,18 +1,15 @@
 """``/api/limits``: rate limits that stand alone, and those that keys, teams and users carry."""
 
-from collections.abc import Iterable
-from typing import Any
-
 from fastapi import Response
 from pydantic import Field
 
 from faregate.admin.budgets import check_alone
 from faregate.admin.desks import IfMatch, Version, desk, stated, tag
+from faregate.admin.listing import carried_limits
 from faregate.admin.standing import Limit, LimitInput, show_limit, standings
 from faregate.admin.table import Table
 from faregate.admin.wire import Asked, Cursor, Said, Shown, Who, page_by_place
 from faregate.admin.wire import Limit as PageLimit
-from faregate.control import keys, teams, users
 from faregate.control import limits as control
 from faregate.control.desk import Kept
 from faregate.control.errors import UnknownEntityError
@@ -109,13 +106,10 @@ async def delete_limit(
 
 
 async def _every(who: Asked) -> list[tuple[RateLimit, Kept[RateLimit] | None]]:
-    at = desk(who)
     found: list[tuple[RateLimit, Kept[RateLimit] | None]] = [
-        (each.entity, each) for each in await control.list_limits(at)
+        (each.entity, each) for each in await control.list_limits(desk(who))
     ]
-    holders: Iterable[Any]
-    for holders in (await keys.every(at), await teams.every(at), await users.every(at)):
-        found += [(limit, None) for each in holders for limit in each.entity.limits]
+    found += [(each, None) for each in carried_limits(who.office.directory())]
     return sorted(found, key=lambda each: check_limit(each[0]).id)
 
 

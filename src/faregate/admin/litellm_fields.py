@@ -5,7 +5,7 @@ that would restrict what a key may do and that are not supported are refused, ne
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from msgspec import UNSET, UnsetType
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,11 +20,15 @@ from faregate.control.limits import LimitFields, per
 from faregate.core.budget import Budget, RateLimit
 from faregate.core.keys import Key, Team, User
 from faregate.money import format_usd, to_float
-from faregate.store.protocol import Dimension
+from faregate.store.protocol import Filter
 
 _BUDGET = {"max_budget", "budget_duration", "soft_budget"}
 _PLAIN = {"rpm_limit": "requests", "tpm_limit": "tokens", "max_parallel_requests": "parallel"}
 _BY_MODEL = {"model_rpm_limit": "requests", "model_tpm_limit": "tokens"}
+
+_FEW = 200
+
+Holder: TypeAlias = Literal["key", "team", "user"]
 
 REFUSED = {
     "model_max_budget": "make a budget of the model by POST /api/budgets",
@@ -206,10 +210,19 @@ class Spent:
         return to_float(self._totals.get(entity.id, 0))
 
 
-async def spent(who: Asked, noun: Dimension, entities: Sequence[Key | Team | User]) -> Spent:
+def _only(noun: Holder, ids: tuple[str, ...]) -> Filter:
+    if noun == "key":
+        return Filter(key=ids)
+    return Filter(team=ids) if noun == "team" else Filter(user=ids)
+
+
+async def spent(who: Asked, noun: Holder, entities: Sequence[Key | Team | User]) -> Spent:
     """What entities of a kind have spent."""
     known = await of_holders(who.office, [(each.budgets, each.limits) for each in entities])
-    lines = await who.office.store().spend((noun,)) if entities else []
+    ids = tuple(each.id for each in entities)
+    # A few names are quickly summed; of more, all are.
+    only = _only(noun, ids) if len(ids) <= _FEW else None
+    lines = await who.office.store().spend((noun,), only=only) if entities else []
     return Spent(known, {line.group[0]: line.spend for line in lines})
 
 

@@ -1,18 +1,21 @@
 """LiteLLM's ``/key/…``. A key is named by its secret or by its id; ``token`` is the id."""
 
 import math
+import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
+from faregate.admin import listing
 from faregate.admin.desks import desk
 from faregate.admin.keys import check_unused
 from faregate.admin.litellm_fields import Common, Held, Spent, common, see_user, show_limits, spent
 from faregate.admin.table import Table
 from faregate.admin.wire import Asked, Who, instant, maybe_instant
 from faregate.control import keys as control
-from faregate.control.desk import Desk, Kept
+from faregate.control.desk import Kept
 from faregate.control.errors import UnknownEntityError
 from faregate.core.keys import Key
 from faregate.errors import BadRequestError, PermissionDeniedError
@@ -70,8 +73,7 @@ async def generate(who: Who, body: KeyBody) -> dict[str, Any]:
 @table.route("GET", "/key/info", "own", "litellmKeyInfo", **_HIDDEN)
 async def info(who: Who, key: str | None = None) -> dict[str, Any]:
     """One key; without ``key`` the one that asks. A key without a role sees itself only."""
-    at = desk(who)
-    kept = await resolve(at, key or who.holder.id)
+    kept = await resolve(who, key or who.holder.id)
     if not (who.sees_all or kept.id == who.holder.id):
         raise PermissionDeniedError(
             "a key sees itself only; others need the role viewer or admin",
@@ -85,7 +87,7 @@ async def info(who: Who, key: str | None = None) -> dict[str, Any]:
 async def update(who: Who, body: KeyBody) -> dict[str, Any]:
     """Change a key."""
     at = desk(who)
-    kept = await resolve(at, _named(body))
+    kept = await resolve(who, _named(body))
     await see_user(at, body.user_id)
     held = Held(kept.entity.budgets, kept.entity.limits)
     kept = await control.update(at, kept.id, _fields(body, held), kept.version)
@@ -97,10 +99,11 @@ async def update(who: Who, body: KeyBody) -> dict[str, Any]:
 async def delete(who: Who, body: KeysBody) -> dict[str, Any]:
     """Delete keys; all are looked up before any goes."""
     at = desk(who)
-    found = [await resolve(at, each) for each in body.keys or ()]
+    found = [await resolve(who, each) for each in body.keys or ()]
     aliases = set(body.key_aliases or ())
     if aliases:
-        found += [each for each in await control.every(at) if each.entity.name in aliases]
+        named = (each for each in who.office.directory().keys.values() if each.name in aliases)
+        found += await listing.read(who, Key, named)
     if not found:
         raise BadRequestError("state keys or key_aliases that exist", code="invalid_request")
     for each in {kept.id: kept for kept in found}.values():
@@ -114,18 +117,17 @@ async def list_keys(who: Who, asked: Annotated[KeyListQuery, Query()]) -> dict[s
     """A page of keys: their ids, or all of them."""
     found = [
         each
-        for each in await control.every(desk(who))
-        if asked.user_id in (None, each.entity.user)
-        and asked.team_id in (None, each.entity.team)
-        and asked.key_alias in (None, each.entity.name)
+        for _, each in sorted(who.office.directory().keys.items())
+        if asked.user_id in (None, each.user)
+        and asked.team_id in (None, each.team)
+        and asked.key_alias in (None, each.name)
         and asked.key_hash in (None, each.id)
     ]
     size, page = min(max(asked.size, 1), 100), min(max(asked.page, 1), 10**6)
     kept = found[(page - 1) * size : page * size]
     keys: list[Any] = [each.id for each in kept]
     if asked.return_full_object:
-        sums = await spent(who, "key", [each.entity for each in kept])
-        keys = [show(each, sums) for each in kept]
+        keys = await show_all(who, await listing.read(who, Key, kept))
     return {
         "keys": keys,
         "total_count": len(found),
@@ -158,19 +160,21 @@ async def regenerate_named(who: Who, key: str, body: KeyBody | None = None) -> d
     return await _regenerated(who, key, body or KeyBody.model_validate({}))
 
 
-async def resolve(at: Desk, named: str) -> Kept[Key]:
+async def resolve(who: Asked, named: str) -> Kept[Key]:
     """The key of an id or a secret. Raises :class:`UnknownEntityError`, which repeats neither."""
-    if named.startswith("sk-"):
-        by_secret = await control.find(at, named)
-        if by_secret is not None:
-            return by_secret
+    holder = who.office.directory().holder(named, time.time())
     try:
-        return await control.get(at, named)
+        return await control.get(desk(who), named if holder is None else holder.id)
     except UnknownEntityError:
-        found = await control.find(at, named)
-    if found is None:
-        raise UnknownEntityError("there is no such key; name it by its secret, or by its id")
-    return found
+        raise UnknownEntityError(
+            "there is no such key; name it by its secret, or by its id"
+        ) from None
+
+
+async def show_all(who: Asked, kept: Sequence[Kept[Key]]) -> list[dict[str, Any]]:
+    """Keys as LiteLLM shows them."""
+    sums = await spent(who, "key", [each.entity for each in kept])
+    return [show(each, sums) for each in kept]
 
 
 def show(kept: Kept[Key], sums: Spent) -> dict[str, Any]:
@@ -219,7 +223,7 @@ def _named(body: KeyBody) -> str:
 
 async def _blocked(who: Asked, body: KeyBody, *, blocked: bool) -> dict[str, Any]:
     at = desk(who)
-    kept = await control.block(at, (await resolve(at, _named(body))).id, blocked=blocked)
+    kept = await control.block(at, (await resolve(who, _named(body))).id, blocked=blocked)
     await who.office.applied()
     return show(kept, await spent(who, "key", [kept.entity]))
 
@@ -227,7 +231,7 @@ async def _blocked(who: Asked, body: KeyBody, *, blocked: bool) -> dict[str, Any
 async def _regenerated(who: Asked, named: str, body: KeyBody) -> dict[str, Any]:
     check_unused(who, body.new_key)
     at = desk(who)
-    kept = await resolve(at, named)
+    kept = await resolve(who, named)
     changes = _fields(body, Held(kept.entity.budgets, kept.entity.limits))
     await control.update(at, kept.id, changes, kept.version)
     made = await control.rotate(

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import BaseModel
 
-from faregate.admin.desks import desk
 from faregate.admin.litellm_keys import resolve
 from faregate.admin.narrowing import day, own
 from faregate.admin.table import Table
@@ -122,7 +121,7 @@ async def _keys(who: Asked, named: str | None) -> tuple[str, ...]:
     if not named:
         return ()
     try:
-        return ((await resolve(desk(who), named)).id,)
+        return ((await resolve(who, named)).id,)
     except UnknownEntityError:
         if named.startswith("sk-"):
             raise

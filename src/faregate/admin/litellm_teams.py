@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from faregate.admin import litellm_keys
+from faregate.admin import listing, litellm_keys
 from faregate.admin.desks import desk
 from faregate.admin.litellm_fields import Common, Held, Spent, common, see_user, show_limits, spent
 from faregate.admin.table import Table
@@ -12,7 +12,7 @@ from faregate.admin.wire import Asked, Who, instant
 from faregate.control import keys
 from faregate.control import teams as control
 from faregate.control.desk import Kept
-from faregate.core.keys import Team
+from faregate.core.keys import Key, Team
 from faregate.errors import BadRequestError
 
 table = Table("litellm")
@@ -92,14 +92,12 @@ async def new(who: Who, body: TeamBody) -> dict[str, Any]:
 @table.route("GET", "/team/info", "read", "litellmTeamInfo", **_HIDDEN)
 async def info(who: Who, team_id: str) -> dict[str, Any]:
     """One team and its keys."""
-    at = desk(who)
-    kept = await control.get(at, team_id)
-    owned = [each for each in await keys.every(at) if each.entity.team == team_id]
-    sums = await spent(who, "key", [each.entity for each in owned])
+    kept = await control.get(desk(who), team_id)
+    owned = (each for each in who.office.directory().keys.values() if each.team == team_id)
     return {
         "team_id": kept.id,
         "team_info": await _shown(who, kept),
-        "keys": [litellm_keys.show(each, sums) for each in owned],
+        "keys": await litellm_keys.show_all(who, await listing.read(who, Key, owned)),
         "team_memberships": [],
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from faregate.admin import litellm_keys, litellm_teams
+from faregate.admin import listing, litellm_keys, litellm_teams
 from faregate.admin.desks import desk
 from faregate.admin.litellm_fields import Common, Held, Spent, common, show_limits, spent
 from faregate.admin.table import Table
@@ -13,7 +13,7 @@ from faregate.admin.wire import Asked, Who, instant
 from faregate.control import keys, teams
 from faregate.control import users as control
 from faregate.control.desk import Kept
-from faregate.core.keys import User
+from faregate.core.keys import Key, Team, User
 from faregate.errors import BadRequestError
 
 table = Table("litellm")
@@ -67,16 +67,16 @@ async def new(who: Who, body: UserBody) -> dict[str, Any]:
 @table.route("GET", "/user/info", "read", "litellmUserInfo", **_HIDDEN)
 async def info(who: Who, user_id: str) -> dict[str, Any]:
     """One user, their keys and teams."""
-    at = desk(who)
-    kept = await control.get(at, user_id)
-    owned = [each for each in await keys.every(at) if each.entity.user == user_id]
-    joined = [each for each in await teams.every(at) if user_id in each.entity.members]
-    key_sums = await spent(who, "key", [each.entity for each in owned])
+    kept = await control.get(desk(who), user_id)
+    directory = who.office.directory()
+    owned = (each for each in directory.keys.values() if each.user == user_id)
+    found = (each for each in directory.teams.values() if user_id in each.members)
+    joined = await listing.read(who, Team, found)
     team_sums = await spent(who, "team", [each.entity for each in joined])
     return {
         "user_id": kept.id,
         "user_info": await _shown(who, kept),
-        "keys": [litellm_keys.show(each, key_sums) for each in owned],
+        "keys": await litellm_keys.show_all(who, await listing.read(who, Key, owned)),
         "teams": [litellm_teams.show(each, team_sums) for each in joined],
     }
 
@@ -118,9 +118,10 @@ async def list_users(
 ) -> dict[str, Any]:
     """A page of users."""
     named = None if user_ids is None else {each.strip() for each in user_ids.split(",")}
-    found = [each for each in await control.every(desk(who)) if named is None or each.id in named]
+    every = sorted(who.office.directory().users.items())
+    found = [each for identity, each in every if named is None or identity in named]
     size, number = min(max(page_size, 1), 100), min(max(page, 1), 10**6)
-    kept = found[(number - 1) * size : number * size]
+    kept = await listing.read(who, User, found[(number - 1) * size : number * size])
     sums = await spent(who, "user", [each.entity for each in kept])
     return {
         "users": [show(each, sums) for each in kept],

@@ -15,7 +15,7 @@ from faregate.store.protocol import Filter, SpendLine
 
 table = Table("overview")
 
-_SAMPLE = 500
+_SAMPLE = 200
 """Calls that latencies are taken of."""
 _TOP = 10
 

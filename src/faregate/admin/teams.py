@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import Field
 
+from faregate.admin import listing
 from faregate.admin.desks import IfMatch, Version, desk, stated, tag
 from faregate.admin.standing import (
     Budget,
@@ -17,7 +18,7 @@ from faregate.admin.standing import (
     show_limit,
 )
 from faregate.admin.table import Table
-from faregate.admin.wire import Asked, Cursor, Instant, Said, Shown, Who, instant, page_by_id
+from faregate.admin.wire import Asked, Cursor, Instant, Said, Shown, Who, instant
 from faregate.admin.wire import Limit as PageLimit
 from faregate.control import teams as control
 from faregate.control.desk import Kept
@@ -90,12 +91,12 @@ async def list_teams(
     """Teams, by id. `q` is looked for in ids and names."""
     found = [
         each
-        for each in await control.every(desk(who))
-        if (member is None or member in each.entity.members)
-        and (q.lower() in each.id.lower() or q.lower() in each.entity.name.lower())
+        for each in who.office.directory().teams.values()
+        if (member is None or member in each.members)
+        and (q.lower() in each.id.lower() or q.lower() in each.name.lower())
     ]
-    page = page_by_id(found, [each.id for each in found], cursor, limit)
-    return TeamPage(data=await show_all(who, page.data), next=page.next)
+    page = await listing.page(who, TeamEntity, found, cursor, limit)
+    return TeamPage(data=await show_all(who, page.kept), next=page.next)
 
 
 @table.route("POST", "/api/teams", "change", "createTeam", status_code=201)

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import Field
 
+from faregate.admin import listing
 from faregate.admin.desks import IfMatch, Version, desk, stated, tag
 from faregate.admin.standing import (
     Budget,
@@ -17,7 +18,7 @@ from faregate.admin.standing import (
     show_limit,
 )
 from faregate.admin.table import Table
-from faregate.admin.wire import Asked, Cursor, Instant, Said, Shown, Who, instant, page_by_id
+from faregate.admin.wire import Asked, Cursor, Instant, Said, Shown, Who, instant
 from faregate.admin.wire import Limit as PageLimit
 from faregate.control import users as control
 from faregate.control.desk import Kept
@@ -74,11 +75,11 @@ async def list_users(
     """Users, by id. `q` is looked for in ids and names."""
     found = [
         each
-        for each in await control.every(desk(who))
-        if q.lower() in each.id.lower() or q.lower() in each.entity.name.lower()
+        for each in who.office.directory().users.values()
+        if q.lower() in each.id.lower() or q.lower() in each.name.lower()
     ]
-    page = page_by_id(found, [each.id for each in found], cursor, limit)
-    return UserPage(data=await show_all(who, page.data), next=page.next)
+    page = await listing.page(who, UserEntity, found, cursor, limit)
+    return UserPage(data=await show_all(who, page.kept), next=page.next)
 
 
 @table.route("POST", "/api/users", "change", "createUser", status_code=201)

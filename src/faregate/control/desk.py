@@ -68,9 +68,9 @@ async def read(desk: Desk, kind: type[E], identity: str) -> Kept[E]:
     return kept(kind, found)
 
 
-async def read_all(desk: Desk, kind: type[E]) -> list[Kept[E]]:
-    """Every entity of a kind, by id."""
-    return [kept(kind, each) for each in await desk.store.entities(_NOUNS[kind])]
+async def read_all(desk: Desk, kind: type[E], only: Collection[str] | None = None) -> list[Kept[E]]:
+    """Every entity of a kind, or those of these ids; by id."""
+    return [kept(kind, each) for each in await desk.store.entities(_NOUNS[kind], only)]
 
 
 def kept(kind: type[E], found: Entity) -> Kept[E]:
