@@ -88,6 +88,7 @@ class Passage:
         "tags",
         "tries",
         "upstream_seconds",
+        "went_out",
         "worth",
     )
 
@@ -135,6 +136,8 @@ class Passage:
         self.upstream_seconds = 0.0
         self.at_work = False
         """Whether a deployment has a request of this call that is neither charged nor failed."""
+        self.went_out = False
+        """Whether any request was on its way to a deployment."""
         # What came of it
         self.charges: list[Charge] = []
         self.receipt: Receipt | None = None
@@ -180,7 +183,7 @@ class Passage:
 
     def sent(self) -> None:
         """A request is on its way; until it is charged or fails, a deployment is at work."""
-        self.at_work = True
+        self.at_work = self.went_out = True
 
     def left_undone(self, outlet: Outlet, began: float) -> None:
         """Take down an attempt that was cut off from here; whether it is billed stays open."""
