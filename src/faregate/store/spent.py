@@ -119,9 +119,15 @@ def _instant(question: Asked, slot: int) -> float:
 async def spent(connection: AsyncConnection, question: Asked) -> list[tuple[float, Usd]]:
     """The sums by slot. The days are read first, so that no later row can seem to be missing."""
     days = await _days(connection, question)
+    ranges = [(first * _DAY, end * _DAY) for first, end in to_read(question, days)]
     parts: list[Part] = []
-    for first, end in to_read(question, days):
-        parts += await _parts(connection, question, first * _DAY, end * _DAY)
+    if question.width is not None and question.width < _WIDE:
+        for start, end in ranges:
+            parts += await _grouped(connection, question, start, end)
+    else:
+        pieces = [piece for start, end in ranges for piece in _pieces(question, start, end)]
+        for at in range(0, len(pieces), _AT_ONCE):
+            parts += await _pieced(connection, question, pieces[at : at + _AT_ONCE])
     return in_slots(question, days, parts)
 
 
@@ -135,17 +141,6 @@ async def _days(connection: AsyncConnection, question: Asked) -> dict[int, Usd]:
     )
     found = await connection.execute(statement)
     return {day: micro * MICRO + rest for day, micro, rest in found}
-
-
-async def _parts(connection: AsyncConnection, question: Asked, start: int, end: int) -> list[Part]:
-    """The payer's rows from ``start`` to before ``end``, added up by day and slot."""
-    if question.width is not None and question.width < _WIDE:
-        return await _grouped(connection, question, start, end)
-    parts: list[Part] = []
-    pieces = list(_pieces(question, start, end))
-    for at in range(0, len(pieces), _AT_ONCE):
-        parts += await _pieced(connection, question, pieces[at : at + _AT_ONCE])
-    return parts
 
 
 def _pieces(question: Asked, start: int, end: int) -> Iterator[tuple[int, int]]:
