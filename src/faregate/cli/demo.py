@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from faregate.cli.demo_budget import show_budget
-from faregate.cli.demo_gateway import PORT, running_gateway, show, show_spend, where
+from faregate.cli.demo_gateway import PORT, Gateway, running_gateway, show, show_spend, where
 
 ROUTER = "azure_ai/model_router/azure-model-router"
 
@@ -77,9 +77,22 @@ def demo(
             if not serve:
                 click.echo("`make run` keeps both running, for clients of your own.")
                 return
+            _fill_a_day(base, key, gateway)
             click.echo(where(gateway))
             click.echo("\nRunning; Ctrl+C stops it.")
             _until_told()
+
+
+def _fill_a_day(base: str, key: str, gateway: Gateway) -> None:
+    """Give the dashboard something to show."""
+    from faregate.cli.demo_day import seed
+
+    calls = seed(base, key, gateway.directory)
+    click.secho("The dashboard", bold=True)
+    click.echo(f"  http://localhost:{gateway.port}/ui  (sign in with {gateway.key})")
+    click.echo(
+        f"  with {calls} calls that the emulator has just served, entered over the last 24 hours\n"
+    )
 
 
 def _until_told() -> None:
