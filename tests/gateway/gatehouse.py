@@ -3,7 +3,7 @@ answers as a test says and keeps a meter of what it billed."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -317,5 +317,13 @@ async def until(found: Callable[[], object], seconds: float = 5.0) -> None:
     """Return once something is so."""
     deadline = time.monotonic() + seconds
     while not found():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.002)
+
+
+async def so(found: Callable[[], Awaitable[object]], seconds: float = 5.0) -> None:
+    """The same of something that is waited for."""
+    deadline = time.monotonic() + seconds
+    while not await found():
         assert time.monotonic() < deadline, "it did not happen"
         await asyncio.sleep(0.002)

@@ -1,6 +1,7 @@
 """Budgets on the data path: what a call may take is held before, what it took is charged after."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -118,7 +119,7 @@ async def test_no_answer_costs_more_than_was_held(house: House, case: str) -> No
     if case == "a wildcard":
         models = ("gpt-4.1",)
 
-    async def most(request: HttpRequest, model: str) -> Answer:
+    async def most(model: str, request: HttpRequest) -> Answer:
         held.append((await gatehouse.standing(PLENTY)).held)
         sent = msgspec.json.decode(request.body)
         caps = [sent[name] for name in ("max_tokens", "max_completion_tokens") if name in sent]
@@ -128,7 +129,7 @@ async def test_no_answer_costs_more_than_was_held(house: House, case: str) -> No
 
     before = 0
     for model in models:
-        gatehouse.upstream.play = lambda request, model=model: most(request, model)
+        gatehouse.upstream.play = functools.partial(most, model)
         answered = await gatehouse.call(**{"model": "nano", **body})
         assert answered.status == 200, answered.body
         spent = await gatehouse.spent(PLENTY)
@@ -164,7 +165,8 @@ async def test_a_call_that_does_not_fit_is_told_so_and_not_sent(house: House) ->
     assert refused.headers["x-faregate-budget"] == "key/k1/1mo"
     assert refused.headers["x-faregate-budget-left"] == "0.00001"
     assert "lower max_tokens" in refused.json["error"]["message"]
-    assert gatehouse.upstream.requests == gatehouse.rows == []
+    assert gatehouse.upstream.requests == []
+    assert gatehouse.rows == []
     assert await gatehouse.spent(small) == 0
 
 

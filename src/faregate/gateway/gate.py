@@ -43,7 +43,7 @@ CHAT = "chat/completions"
 _CALLER = ""
 """The purse of whoever calls; the others are deployments', by their ids."""
 
-_TRIES = 3
+_TRIES = 5
 
 SEVERAL = "several workers can only count together in Redis (router_settings.redis_url)"
 
@@ -223,7 +223,6 @@ class Gate:
         return self._hold_slowly(purse, name, claims)
 
     async def _hold_slowly(self, purse: Purse, name: str, claims: Sequence[Claim]) -> None:
-        reason = "its spending cannot be read"
         for _ in range(_TRIES):
             if not claims:
                 return
@@ -252,7 +251,7 @@ class Gate:
                 claims = [each for each in claims if each.account.id not in names]
         self.failures += 1
         if self._on_outage == "refuse":
-            raise unknown(reason)
+            raise unknown("what was spent is forgotten as soon as it is read")
         purse.go_without(each.account for each in claims if each.account.measure == "usd")
 
     def _charge_late(self, passage: Passage) -> None:
