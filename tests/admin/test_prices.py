@@ -102,26 +102,46 @@ async def test_filling_again_changes_nothing(client: Client, office: FakeOffice)
 async def test_prices_are_checked_before_any_is_written(client: Client) -> None:
     good = prices()["prices"][0]
     for change, param in (
-        ({"unit": "word"}, "prices.1.unit"),
+        ({"unit": "word"}, "unit"),
         ({"usd_per_million": "-1"}, "usd_per_million"),
         ({"usd_per_million": "1e-9"}, "usd_per_million"),
         ({"usd_per_million": "2000000"}, "usd_per_million"),
         ({"scope": "mars"}, "scope"),
+        ({"scope": "regional:" + "x" * 40}, "scope"),
         ({"tier": "gold"}, "tier"),
         ({"context": "long"}, "context_from"),
         ({"context_from": 5}, "context_from"),
         ({"model": "two words"}, "model"),
+        ({"provider": "p" * 41}, "provider"),
         ({"effective_from": "soon"}, "effective_from"),
         ({"effective_from": "2026-01-02", "effective_to": "2026-01-01"}, "effective_to"),
+        ({"usd_per_million": 9}, ""),
     ):
         reply = await client.post("/api/prices", {"prices": [good, {**good, **change}]})
-        assert (reply.status, reply.json["error"]["param"]) == (400, param), reply.body
+        assert (reply.status, reply.json["error"]["param"]) == (
+            400,
+            f"prices.1.{param}".rstrip("."),
+        ), reply.body
     assert (await client.get("/api/prices", added=True)).json["data"] == []
     await client.post("/api/prices", {"prices": [good]})
     again = await client.post("/api/prices", {"prices": [{**good, "usd_per_million": 9}]})
     assert (again.status, again.code) == (409, "conflict")
     later = {**good, "usd_per_million": 9, "effective_from": "2026-12-01"}
     assert (await client.post("/api/prices", {"prices": [later]})).status == 201
+
+
+async def test_the_id_of_a_removed_price_is_never_that_of_another(client: Client) -> None:
+    body = {"prices": prices()["prices"][:1]}
+    ids = []
+    for usd in ("1", "2", "3"):
+        body["prices"][0]["usd_per_million"] = usd
+        (row,) = (await client.post("/api/prices", body)).json["data"]
+        assert row["usd_per_million"] == usd
+        ids.append(row["id"])
+        assert (await client.delete(f"/api/prices/{row['id']}")).status == 204
+    assert len(set(ids)) == 3
+    assert ids[1].startswith(f"{ids[0]}@")
+    assert (await client.get("/api/prices", added=True)).json["data"] == []
 
 
 async def test_the_book_is_searched(client: Client) -> None:

@@ -24,6 +24,7 @@ from faregate.admin.wire import (
 )
 from faregate.control import prices as control
 from faregate.control import waiting
+from faregate.control.errors import FieldError, about
 from faregate.errors import NotFoundError, PriceBookError
 from faregate.types import Price as PriceRow
 from faregate.types import Unit
@@ -135,8 +136,13 @@ async def add_prices(who: Who, body: PricesInput) -> PricesAdded:
     """Add rows to the book, and give the calls that waited their price."""
     at = desk(who)
     wanted = [_fields(each) for each in body.prices]
-    for each in wanted:
-        control.of_fields(each, at.actor, at.now)
+    seen: set[str] = set()
+    for number, each in enumerate(wanted):
+        with about(f"prices.{number}"):
+            identity = control.of_fields(each, at.actor, at.now).id
+            if identity in seen:
+                raise FieldError("", "the same price is there twice")
+        seen.add(identity)
     rows = [await control.add(at, each) for each in wanted]
     await who.office.prices_changed()
     await who.office.applied()

@@ -5,6 +5,7 @@ from typing import get_args
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from faregate.control import fields
 from faregate.control.desk import Desk
@@ -52,20 +53,31 @@ async def add(desk: Desk, wanted: PriceFields) -> Price:
     """Add a row to the book. Raises :class:`FieldError`, and :class:`ConflictError` for one that is
     there: a price is never changed, a later one replaces it."""
     price = of_fields(wanted, desk.actor, desk.now)
+    for mark in ("", _text(desk.now)[:11].rstrip("T"), _text(desk.now)):
+        row = replace(price, id=f"{price.id}@{mark}") if mark else price
+        if await _written(desk, row):
+            return row
+        # Receipts may name the row that once had this id, so it is never that of another price.
+        await desk.store.put(NOUN, row.id, None, actor=desk.actor, at=desk.now)
+    raise ConflictError(f"the price {price.id!r} was added and removed just now; try again")
+
+
+async def _written(desk: Desk, row: Price) -> bool:
+    """Write a row; False when there once was one of its id."""
     try:
-        await desk.store.put(
+        made = await desk.store.put(
             NOUN,
-            price.id,
-            msgspec.to_builtins(price),
+            row.id,
+            msgspec.to_builtins(row),
             actor=desk.actor,
             at=desk.now,
             expected_version=0,
         )
     except VersionConflictError:
         raise ConflictError(
-            f"the price {price.id!r} was added before; give the new one another effective_from"
+            f"the price {row.id!r} was added before; give the new one another effective_from"
         ) from None
-    return price
+    return made.version == 1
 
 
 async def remove(desk: Desk, identity: str) -> None:
@@ -88,12 +100,12 @@ async def added(store: Store) -> list[Price]:
 
 def of_fields(wanted: PriceFields, actor: str, now: float) -> Price:
     """The row of what is asked for. Raises :class:`FieldError`."""
-    provider = _word("provider", wanted.provider).lower()
-    model = _word("model", wanted.model).lower()
+    provider = _word("provider", wanted.provider, 40).lower()
+    model = _word("model", wanted.model, 100).lower()
     _one_of("unit", wanted.unit, UNITS)
     _one_of("tier", wanted.tier, TIERS)
     _one_of("context", wanted.context, _CONTEXTS)
-    if not is_scope(wanted.scope):
+    if not is_scope(wanted.scope) or len(wanted.scope) > 40:
         raise FieldError("scope", f"{wanted.scope[:40]!r} is none of {', '.join(SCOPES)}")
     if (wanted.context == "long") != (wanted.context_from > 0):
         raise FieldError(
@@ -107,9 +119,7 @@ def of_fields(wanted: PriceFields, actor: str, now: float) -> Price:
     end = fields.instant("effective_to", wanted.effective_to) if wanted.effective_to else None
     if end is not None and end <= start:
         raise FieldError("effective_to", "is not after effective_from")
-    day = (
-        datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").replace("T00:00:00Z", "")
-    )
+    day = _text(start).replace("T00:00:00Z", "")
     parts = (provider, model, wanted.scope, wanted.tier, wanted.context, wanted.unit)
     return Price(
         id=f"{OWN}{'/'.join(parts)}/{day}",
@@ -136,14 +146,18 @@ def _price(found: Entity) -> Price:
         raise ConfigError(f"the stored price {found.id!r} cannot be read: {error}") from None
 
 
+def _text(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _unit(name: str) -> Unit:
     return next(each for each in UNITS if each == name)
 
 
-def _word(field: str, text: str) -> str:
+def _word(field: str, text: str, most: int) -> str:
     found = text.strip()
-    if not 1 <= len(found) <= 100 or not found.isprintable() or " " in found:
-        raise FieldError(field, f"{text[:40]!r} is no name: 1 to 100 characters, no blank")
+    if not 1 <= len(found) <= most or not found.isprintable() or " " in found:
+        raise FieldError(field, f"{text[:40]!r} is no name: 1 to {most} characters, no blank")
     return found
 
 
