@@ -3,7 +3,7 @@ import { Inbox, SearchX } from "lucide-react";
 import { type KeyboardEvent, memo, useEffect, useRef, useState } from "react";
 import type { Call } from "../../client/api";
 import { Count, Money, Time } from "../../shared/figures";
-import { Bones, Empty, Tag } from "../../shared/kit";
+import { Bones, Dot, Empty, Tag } from "../../shared/kit";
 import { duration, tokensIn, tokensOut } from "../../shared/numbers";
 import { outcomeTone, worthTone } from "./words";
 
@@ -178,9 +178,15 @@ const Row = memo(function Row({
         {row.key}
       </span>
       <span role="gridcell" className="row">
-        <Tag tone={failed ? outcomeTone(row.outcome) : worthTone(row.status)} title={row.error || row.status}>
-          {failed ? row.error || row.outcome : row.status === "priced" ? String(row.http_status) : row.status}
-        </Tag>
+        {failed || row.status !== "priced" ? (
+          <Tag tone={failed ? outcomeTone(row.outcome) : worthTone(row.status)} title={row.error || row.status}>
+            {failed ? row.error || row.outcome : row.status}
+          </Tag>
+        ) : (
+          <span className="row soft" title="completed, priced">
+            <Dot tone="good" /> {row.http_status}
+          </span>
+        )}
         {row.fallbacks > 0 && <Tag title={`${row.attempts} attempts`}>↷{row.fallbacks}</Tag>}
       </span>
       <span role="gridcell" className="end wide soft">

@@ -1,9 +1,10 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Download, Radio } from "lucide-react";
 import { useMemo } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { CALL_LISTS, CALL_TEXTS, stringifySearch } from "../../app/search";
-import { api, type CallQuery, gateway } from "../../client/api";
+import { api, type CallQuery, client, gateway } from "../../client/api";
 import { Button, Dot, ErrorBox, Menu } from "../../shared/kit";
 import { CallDrawer } from "./CallDrawer";
 import { CallTable } from "./CallTable";
@@ -18,17 +19,20 @@ export function LogsPage() {
   const navigate = route.useNavigate();
   const live = search.live === "1";
   const query = useMemo(() => queryOf(search), [search]);
-  const calls = api.useInfiniteQuery(
-    "get",
-    "/api/calls",
-    { params: { query: { ...query, limit: PAGE } } },
-    {
-      initialPageParam: "",
-      pageParamName: "cursor",
-      getNextPageParam: (page: { next: string | null }) => page.next,
-      staleTime: 5_000,
+  const calls = useInfiniteQuery({
+    queryKey: ["calls", query],
+    queryFn: async ({ pageParam, signal }) => {
+      const { data, error } = await client.GET("/api/calls", {
+        params: { query: { ...query, cursor: pageParam, limit: PAGE } },
+        signal,
+      });
+      if (error) throw error;
+      return data;
     },
-  );
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
+    staleTime: 5_000,
+  });
   const newest = api.useQuery(
     "get",
     "/api/calls",
