@@ -199,6 +199,30 @@ def test_an_id_is_used_once() -> None:
         PriceBook([price("a"), price("a", 2)])
 
 
+def test_a_price_of_ones_own_goes_before_the_vendors_and_hides_none_of_the_others() -> None:
+    def vendor(provider: str, model: str) -> list[Price]:
+        said = {"provider": provider, "model": model, "confidence": "vendor_list"}
+        return [
+            price("v-in", 2, **said),
+            price("v-out", 3, unit="output", **said),
+        ]
+
+    mine = price("mine", 1, provider="acme", model="x", confidence="own", observed_at=5.0)
+    book = PriceBook([price("a")], vendor=vendor).with_prices([mine])
+    for _ in range(2):
+        found = book.lookup("acme", "x", at=1.0)
+        assert isinstance(found, Rates)
+        assert {unit: row.id for unit, row in found.short.items()} == {
+            "input": "mine",
+            "output": "v-out",
+        }
+    assert [row.id for row in book.as_known(9.0).prices()] == ["a", "mine"]
+    again = book.with_prices([])
+    found = again.lookup("acme", "x", at=1.0)
+    assert isinstance(found, Rates)
+    assert set(found.short) == {"input", "output"}
+
+
 def test_the_vendor_is_asked_once_and_only_where_the_book_has_nothing() -> None:
     asked: list[tuple[str, str]] = []
 

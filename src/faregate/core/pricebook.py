@@ -136,16 +136,14 @@ class PriceBook:
 
         A vendor's list says what is known today and not since when, so it is left out.
         """
-        own = (row for row in self._by_id.values() if (row.provider, row.model) not in self._asked)
-        return PriceBook((row for row in own if row.observed_at <= at), self._names)
+        return PriceBook((row for row in self._kept() if row.observed_at <= at), self._names)
 
     def with_prices(self, more: Iterable[Price]) -> "PriceBook":
         """This book and further rows, which go before the others where they are people's own.
 
         Raises :class:`~faregate.errors.PriceBookError` for an id that is there already.
         """
-        own = [row for row in self._by_id.values() if (row.provider, row.model) not in self._asked]
-        return PriceBook((*own, *more), self._names, self._vendor)
+        return PriceBook((*self._kept(), *more), self._names, self._vendor)
 
     def find(self, provider: str, model: str) -> tuple[Price, ...]:
         """Every row of a model, superseded ones included, in the order they were read."""
@@ -176,6 +174,14 @@ class PriceBook:
         lower = model.strip().lower()
         return self._names.get((provider, lower), lower)
 
+    def _kept(self) -> list[Price]:
+        """The rows that are no vendor's."""
+        return [
+            row
+            for row in self._by_id.values()
+            if row.confidence == "own" or (row.provider, row.model) not in self._asked
+        ]
+
     def _add(self, price: Price) -> None:
         if price.id in self._by_id:
             raise PriceBookError(f"two price rows share the id {price.id!r}; an id is used once")
@@ -185,16 +191,18 @@ class PriceBook:
     def _rows(self, provider: str, model: str) -> list[Price]:
         name = self.canonical(provider, model)
         key = (provider, name)
-        found = self._by_model.get(key)
-        if found is None and self._vendor is not None and key not in self._asked:
+        found = self._by_model.get(key) or []
+        # A price of somebody's own for one unit must not hide the vendor's for the others.
+        bare = all(row.confidence == "own" for row in found)
+        if bare and self._vendor is not None and key not in self._asked:
             if len(self._asked) >= _MEMORY:  # names come from upstreams: do not grow for ever
-                return []
+                return found
             for price in self._vendor(provider, name):
                 if price.id not in self._by_id:  # another thread may have asked at the same time
                     self._add(price)
             self._asked.add(key)
-            found = self._by_model.get(key)
-        return found or []
+            found = self._by_model.get(key) or []
+        return found
 
     def _priced(self, provider: str, model: str) -> list[Price]:
         rows = self._rows(provider, model)
