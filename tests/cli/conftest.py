@@ -54,9 +54,10 @@ class Place:
         """What it prints as JSON."""
         return json.loads(self.says(*words, "--json"))
 
-    def configure(self, more: str = "") -> tuple[str, str]:
+    def configure(self, more: str = "", **general: str) -> tuple[str, str]:
         """Write a configuration, and give the option that names it."""
-        text = f"{CONFIG}general_settings: {{data_dir: {json.dumps(str(self.directory))}}}\n{more}"
+        settings = json.dumps({"data_dir": str(self.directory), **general})
+        text = f"{CONFIG}general_settings: {settings}\n{more}"
         self.config.write_text(text, "utf-8")
         return "--config", str(self.config)
 

@@ -1,5 +1,6 @@
 """``faregate keys`` as a person and a script use it."""
 
+import asyncio
 import re
 import time
 from typing import Any
@@ -9,8 +10,9 @@ from msgspec.structs import replace
 
 from faregate.core.keys import check_key, hash_key
 from faregate.money import format_usd
+from faregate.store.places import store_at
 from tests.cli.conftest import Place
-from tests.store.ledgers import a_charge, a_receipt, a_row
+from tests.store.ledgers import a_charge, a_receipt, a_row, own_schema
 
 
 def stored(place: Place, identity: str) -> dict[str, Any]:
@@ -280,6 +282,27 @@ def test_changes_of_what_is_not_there(place: Place) -> None:
     assert "there is no budget for 1d; there are budgets for 1mo" in said
     said = place.complains("keys", "update", identity, "--remove-limit", "tokens/day")
     assert "there is no limit of tokens/day" in said
+
+
+def test_the_same_in_postgresql(place: Place) -> None:
+    def work(url: str) -> None:
+        config = place.configure(database_url=url)
+        made = place.json("keys", "make", "--name", "one", "--budget", "10/1mo", *config)
+        identity = made["key"]["id"]
+        found = place.json("keys", "update", identity, "--budget", "20/1mo", *config)
+        assert found["budgets"][0]["standing"]["left"] == "20"
+        assert len(place.json("audit", *config)["data"]) == 2
+        place.run("keys", "delete", identity, "--yes", *config)
+        assert place.json("keys", "list", *config)["data"] == []
+
+    async def run() -> None:
+        async with own_schema() as url:
+            store = store_at(url, place.directory)
+            await store.open()
+            await store.close()
+            await asyncio.to_thread(work, url)
+
+    asyncio.run(run())
 
 
 def test_without_a_ledger_nothing_is_made(tmp_path: Any) -> None:
