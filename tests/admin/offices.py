@@ -15,7 +15,7 @@ from faregate.config.settings import Settings
 from faregate.control.fields import find_zone
 from faregate.control.prices import added
 from faregate.core.budget import Account, Standing
-from faregate.core.directory import MASTER_HOLDER, Directory, Holder
+from faregate.core.directory import MASTER_HOLDER, Directory, Holder, Maker
 from faregate.core.entities import NOUNS, noun_type, of_document
 from faregate.core.holds import Accounts
 from faregate.core.pricebook import PriceBook
@@ -65,7 +65,7 @@ class FakeOffice:
             kind: Any = noun_type(noun)
             entities = await self._store.entities(noun)
             found[f"{noun}s"] = [of_document(kind, each.document or {}) for each in entities]
-        self._directory = Directory(**found, zones=find_zone)
+        self._directory = Directory(**found, maker=Maker(find_zone))
         if self.counted is not None:
             self.counted.restore(self._directory.every_account(), (), time.time())
 

@@ -69,6 +69,32 @@ class Holder(Struct, frozen=True, kw_only=True):
 MASTER_HOLDER = Holder(id=MASTER, role="admin")
 
 
+class Maker:
+    """Makes the accounts of budgets and limits, and remembers those of the last directory: most
+    are the same in the next one. Raises what :func:`check` and :func:`check_limit` do."""
+
+    def __init__(self, zones: Callable[[str], tzinfo] = lambda _: UTC) -> None:
+        """``zones`` finds a time zone by its IANA name; it raises :class:`ConfigError`."""
+        self._zones = zones
+        self._before: dict[int, tuple[Budget | RateLimit, Account]] = {}
+        self._now: dict[int, tuple[Budget | RateLimit, Account]] = {}
+
+    def begin(self) -> None:
+        """Another directory is made: what is not asked for again is forgotten."""
+        self._before, self._now = self._now, {}
+
+    def make(self, what: Budget | RateLimit) -> Account:
+        """The account of a budget or limit."""
+        known = self._before.get(id(what))  # the same one, which is kept here and so still alive
+        if known is None:
+            if isinstance(what, Budget):
+                known = (what, check(what, self._zones(what.zone)))
+            else:
+                known = (what, check_limit(what))
+        self._now[id(what)] = known
+        return known[1]
+
+
 class Directory:
     """Everything that decides whether a call may be made. Immutable."""
 
@@ -79,9 +105,9 @@ class Directory:
         users: Iterable[User] = (),
         budgets: Iterable[Budget] = (),
         limits: Iterable[RateLimit] = (),
-        zones: Callable[[str], tzinfo] = lambda _: UTC,
+        maker: Maker | None = None,
     ) -> None:
-        """``zones`` finds a time zone by its IANA name; it raises :class:`ConfigError`.
+        """``maker`` is one for a line of directories, of which each resembles the one before.
 
         Budgets and limits that mean nothing are left out and named in ``problems``: one bad entry
         must not take the others down.
@@ -94,11 +120,10 @@ class Directory:
         """Every budget that is in force, those of keys, teams and users included, by account id."""
         self.estimates: bool = False
         """Whether any budget holds likely amounts instead of worst cases."""
-        self._zones = zones
         self._hashes = index_keys(self.keys.values())
         self._holders: dict[str, Holder] = {}
         self._touched: dict[tuple[object, ...], tuple[Account, ...]] = {}
-        self._accounts = index_accounts(self._ready(list(budgets), list(limits)))
+        self._accounts = index_accounts(self._ready(list(budgets), list(limits), maker or Maker()))
 
     def holder(self, presented: str, now: float) -> Holder | None:
         """Who presents a key; None for a key that nobody was given or whose rotation is over."""
@@ -167,19 +192,17 @@ class Directory:
             tags=tags,
         )
 
-    def _ready(self, budgets: list[Budget], limits: list[RateLimit]) -> list[Account]:
-        owners: list[Key | Team | User] = [
-            *self.keys.values(),
-            *self.teams.values(),
-            *self.users.values(),
-        ]
-        for entity in owners:
-            budgets += entity.budgets
-            limits += entity.limits
+    def _ready(self, budgets: list[Budget], limits: list[RateLimit], maker: Maker) -> list[Account]:
+        for holders in (self.keys, self.teams, self.users):
+            entities: Iterable[Key | Team | User] = holders.values()
+            for entity in entities:
+                budgets += entity.budgets
+                limits += entity.limits
         accounts: dict[str, Account] = {}
+        maker.begin()
         for budget in budgets:
             try:
-                account = check(budget, self._zones(budget.zone))
+                account = maker.make(budget)
             except ConfigError as error:
                 self.problems.append(str(error))
                 continue
@@ -188,7 +211,7 @@ class Directory:
             self.estimates = self.estimates or budget.reserve == "estimate"
         for limit in limits:
             try:
-                account = check_limit(limit)
+                account = maker.make(limit)
             except ConfigError as error:
                 self.problems.append(str(error))
                 continue

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from faregate.core.budget import Budget, RateLimit
-from faregate.core.directory import Directory
+from faregate.core.directory import Directory, Maker
 from faregate.core.entities import NOUNS, noun_type
 from faregate.core.keys import Key, Team, User
 from faregate.errors import ConfigError, FaregateError
@@ -60,6 +60,10 @@ class Follower:
         self._on_directory = on_directory
         self._on_other = on_other
         self._documents: Documents = {noun: {} for noun in NOUNS}
+        self._read: dict[str, dict[str, tuple[JsonObject, Any]]] = {noun: {} for noun in NOUNS}
+        self._maker = Maker(zone_of)
+        self._unkept = False
+        self._rebuilding: asyncio.Task[None] | None = None
         self._sequence = 0
         self._store: Store | None = None
         self._task: asyncio.Task[None] | None = None
@@ -103,7 +107,11 @@ class Follower:
 
     def rebuild(self) -> None:
         """The budgets of the configuration have changed."""
-        self._on_directory(self._build())
+        self._rebuilding = asyncio.get_running_loop().create_task(self._rebuild())
+
+    async def _rebuild(self) -> None:
+        async with self._lock:
+            await self._publish()
 
     async def _follow(self) -> None:
         assert self._store is not None
@@ -112,6 +120,11 @@ class Follower:
             try:
                 await self._catch_up(self._store)
                 told = False
+                if self._unkept:
+                    self._unkept = False
+                    await asyncio.to_thread(self._keep)
+            except OSError as error:
+                _log.warning("the copy of keys and budgets cannot be written: %s", error.strerror)
             except FaregateError as error:
                 if not told:
                     _log.warning("keys and budgets stay as they are: %s", error)
@@ -135,8 +148,10 @@ class Follower:
             found = await store.entities(noun)
             self._documents[noun] = {each.id: each.document for each in found if each.document}
         self._sequence = newest.changes[0].sequence if newest.changes else 0
+        directory = await asyncio.to_thread(self._build)
         self.fresh = True
-        self._publish()
+        self._on_directory(directory)
+        self._unkept = True
         for kind in ("price", "model"):
             await self._on_other(kind)
 
@@ -155,31 +170,36 @@ class Follower:
                 documents[change.id] = change.after
                 known = True
         if known:
-            self._publish()
+            await self._publish()
+            self._unkept = True
         for kind in sorted(others):
             await self._on_other(kind)
 
-    def _publish(self) -> None:
-        self._on_directory(self._build())
-        try:
-            self._keep()
-        except OSError as error:
-            _log.warning("the copy of keys and budgets cannot be written: %s", error.strerror)
+    async def _publish(self) -> None:
+        # In a thread: with ten thousand keys it takes longer than a call may wait.
+        self._on_directory(await asyncio.to_thread(self._build))
 
     def _build(self) -> Directory:
         found: dict[str, list[Any]] = {noun: [] for noun in NOUNS}
         for noun in NOUNS:
+            before, self._read[noun] = self._read[noun], {}
+            kind, into = noun_type(noun), found[noun]
             for name, document in self._documents[noun].items():
-                try:
-                    found[noun].append(msgspec.convert(document, noun_type(noun)))
-                except msgspec.ValidationError as error:
-                    _log.error("%s %r cannot be read and is left out: %s", noun, name, error)
+                known = before.get(name)
+                if known is None or known[0] is not document:
+                    try:
+                        known = (document, msgspec.convert(document, kind))
+                    except msgspec.ValidationError as error:
+                        _log.error("%s %r cannot be read and is left out: %s", noun, name, error)
+                        continue
+                self._read[noun][name] = known
+                into.append(known[1])
         keys: list[Key] = found["key"]
         teams: list[Team] = found["team"]
         users: list[User] = found["user"]
         budgets: list[Budget] = [*self._extra(), *found["budget"]]
         limits: list[RateLimit] = found["limit"]
-        directory = Directory(keys, teams, users, budgets, limits, zone_of)
+        directory = Directory(keys, teams, users, budgets, limits, self._maker)
         for problem in directory.problems:
             _log.error("left out: %s", problem)
         return directory
