@@ -1,108 +1,139 @@
-"""Keys and budgets follow the database, and are remembered for a start without it."""
+"""The directory follows the database: every change, in order, also over a start without it."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from faregate.core.budget import Budget
 from faregate.core.directory import Directory
 from faregate.core.entities import to_document
-from faregate.gateway.following import COPY, Follower
+from faregate.core.keys import Key, Team, hash_key, make_key, redact
+from faregate.core.windows import parse_window
+from faregate.errors import ConfigError
+from faregate.gateway.following import COPY, Follower, zone_of
 from faregate.store.memory import MemoryStore
-from tests.gateway.gatehouse import SECRET, budget, key, until
 
-MANY = 10_000
+SECRET = make_key(bytes(range(32)))
 
 
-class Followed:
-    """A follower, its store and what it told."""
+class Told:
+    """What a follower tells."""
 
-    def __init__(self, directory: Path) -> None:
-        self.store = MemoryStore()
-        self.extra: tuple[Budget, ...] = ()
-        self.now = Directory()
+    def __init__(self) -> None:
+        self.directories: list[Directory] = []
         self.others: list[str] = []
-        self.follower = Follower(directory, lambda: self.extra, self._take, self._other)
 
-    def _take(self, directory: Directory) -> None:
-        self.now = directory
+    def directory(self, found: Directory) -> None:
+        self.directories.append(found)
 
-    async def _other(self, kind: str) -> None:
+    async def other(self, kind: str) -> None:
         self.others.append(kind)
 
-    async def put(self, kind: str, name: str, document: Any) -> None:
-        """Write one thing, as the admin API does."""
-        await self.store.put(kind, name, document, actor="test", at=1.0)
-
-    async def __aenter__(self) -> Self:
-        await self.store.open()
-        self.follower.start(self.store)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.follower.stop()
+    @property
+    def last(self) -> Directory:
+        return self.directories[-1]
 
 
-async def test_a_change_is_in_force_once_it_is_asked_for(tmp_path: Path) -> None:
-    async with Followed(tmp_path) as followed:
-        await followed.put("key", "k1", to_document(key(budget("1"))))
-        await followed.follower.applied()
-        assert followed.now.holder(SECRET, 0.0) is not None
-        assert len(followed.now.every_account()) == 1
-        await followed.put("key", "k1", to_document(key(budget("1"), budget("2", window="1d"))))
-        await followed.put("price", "p1", {"any": "thing"})
-        await followed.follower.applied()
-        assert len(followed.now.every_account()) == 2
-        assert followed.others[-1] == "price"
-        await followed.put("key", "k1", None)
-        await followed.follower.applied()
-        assert followed.now.holder(SECRET, 0.0) is None
+def follower(told: Told, home: Path | None = None) -> Follower:
+    return Follower(home, tuple, told.directory, told.other)
 
 
-async def test_what_did_not_change_is_made_once(tmp_path: Path) -> None:
-    async with Followed(tmp_path) as followed:
-        for number in range(MANY):
-            made = key(budget("1", scope_id=f"k{number}"), id=f"k{number}", hash=f"{number:064x}")
-            await followed.put("key", made.id, to_document(made))
-        await followed.follower.applied()
-        before = followed.now
-        await followed.put("key", "k1", to_document(key()))
-        await followed.follower.applied()
-        assert len(followed.now.keys) == MANY
-        for name in ("k0", "k9999"):
-            assert followed.now.keys[name] is before.keys[name]
-            (account,) = followed.now.accounts_for("key", name)
-            assert account is before.accounts_for("key", name)[0]
-        assert followed.now.accounts_for("key", "k1") == ()
+def a_key(identity: str = "k1", **more: Any) -> Key:
+    return Key(id=identity, hash=hash_key(SECRET), shown=redact(SECRET), **more)
 
 
-async def test_budgets_of_the_configuration_are_reread(tmp_path: Path) -> None:
-    async with Followed(tmp_path) as followed:
-        await followed.follower.applied()
-        followed.extra = (budget("5", "everything", ""),)
-        followed.follower.rebuild()
-        await until(lambda: followed.now.limited)
-        followed.extra = ()
-        followed.follower.rebuild()
-        await until(lambda: not followed.now.limited)
+async def put(store: MemoryStore, kind: str, identity: str, entity: Any) -> None:
+    document = entity if entity is None or isinstance(entity, dict) else to_document(entity)
+    await store.put(kind, identity, document, actor="test", at=1.0)
 
 
-async def test_the_last_directory_known_is_there_at_a_start(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+async def store() -> MemoryStore:
+    found = MemoryStore()
+    await found.open()
+    return found
+
+
+async def test_what_is_there_and_what_changes(store: MemoryStore) -> None:
+    told = Told()
+    await put(store, "key", "k1", a_key(team="t1"))
+    following = follower(told)
+    following.start(store)
+    try:
+        await following.applied()
+        assert following.fresh
+        holder = told.last.holder(SECRET, 1.0)
+        assert holder is not None
+        assert (holder.id, holder.team) == ("k1", None)
+        await put(store, "team", "t1", Team(id="t1", blocked=True))
+        await following.applied()
+        holder = told.last.holder(SECRET, 1.0)
+        assert holder is not None
+        assert holder.barred(1.0) is not None
+        await put(store, "key", "k1", None)
+        await following.applied()
+        assert told.last.holder(SECRET, 1.0) is None
+    finally:
+        await following.stop()
+
+
+async def test_other_things_are_told_by_their_kind(store: MemoryStore) -> None:
+    told = Told()
+    following = follower(told)
+    following.start(store)
+    try:
+        await following.applied()
+        before = len(told.directories)
+        told.others.clear()
+        await put(store, "price", "added/x", {"a": 1})
+        await put(store, "repriced", "y", {"a": 1})
+        await following.applied()
+        assert told.others == ["price", "repriced"]
+        assert len(told.directories) == before
+    finally:
+        await following.stop()
+
+
+async def test_an_entity_that_cannot_be_read_takes_no_other_down(store: MemoryStore) -> None:
+    told = Told()
+    await put(store, "key", "bad", {"id": 3})
+    await put(store, "key", "k1", a_key())
+    bad = Budget(id="b", scope="tag", limit=5, window=parse_window("1d"))
+    await put(store, "budget", "b", bad)
+    following = follower(told)
+    following.start(store)
+    try:
+        await following.applied()
+        assert list(told.last.keys) == ["k1"]
+        assert told.last.problems == ["budget 'b': scope tag needs the id of a tag"]
+    finally:
+        await following.stop()
+
+
+async def test_a_start_without_the_database_has_the_last_keys(
+    store: MemoryStore, tmp_path: Path
 ) -> None:
-    async with Followed(tmp_path) as followed:
-        await followed.put("key", "k1", to_document(key(budget("1"))))
-        await followed.put("key", "odd", {"id": "odd", "hash": 7})
-        await followed.put("budget", "b", to_document(budget("1", "tag", "", id="b")))
-        await followed.follower.applied()
-        assert "'odd' cannot be read" in caplog.text
-        assert "needs the id of a tag" in caplog.text
-        await until((tmp_path / COPY).exists)
-    assert (tmp_path / COPY).stat().st_mode & 0o077 == 0
-    again = Followed(tmp_path)
-    found = again.follower.load_copy()
-    assert found.holder(SECRET, 0.0) is not None
-    assert not again.follower.fresh  # there may be more keys than it knows
-    (tmp_path / COPY).write_bytes(b"{")
-    assert Followed(tmp_path).follower.load_copy().keys == {}
+    await put(store, "key", "k1", a_key())
+    first = follower(Told(), tmp_path)
+    first.start(store)
+    await first.applied()
+    await first.stop()
+    copy = tmp_path / COPY
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert SECRET not in copy.read_text()
+    directory = follower(Told(), tmp_path).load_copy()
+    assert directory.holder(SECRET, 1.0) is not None
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"sequence": "x"}', '{"sequence":1,"documents":[]}'])
+def test_a_copy_that_is_none_is_ignored(tmp_path: Path, text: str) -> None:
+    (tmp_path / COPY).write_text(text)
+    assert not follower(Told(), tmp_path).load_copy().keys
+
+
+def test_zones() -> None:
+    assert str(zone_of("Europe/Berlin")) == "Europe/Berlin"
+    for bad in ("Mars/Olympus", "", "../../etc/passwd", "a\0b"):
+        with pytest.raises(ConfigError, match="is no time zone"):
+            zone_of(bad)

@@ -94,6 +94,8 @@ class Follower:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+        if self._unkept:
+            self._keep()
 
     @property
     def sequence(self) -> int:
@@ -121,10 +123,7 @@ class Follower:
                 await self._catch_up(self._store)
                 told = False
                 if self._unkept:
-                    self._unkept = False
                     await asyncio.to_thread(self._keep)
-            except OSError as error:
-                _log.warning("the copy of keys and budgets cannot be written: %s", error.strerror)
             except FaregateError as error:
                 if not told:
                     _log.warning("keys and budgets stay as they are: %s", error)
@@ -206,14 +205,18 @@ class Follower:
 
     def _keep(self) -> None:
         """Write the copy, so that nobody ever reads half of one."""
+        self._unkept = False
         if self._path is None:
             return
         fresh = self._path.with_name(f"{COPY}.{os.getpid()}")
         copy = _Copy(self._sequence, self._documents)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(copy))
-        fresh.replace(self._path)
+        try:
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(msgspec.json.encode(copy))
+            fresh.replace(self._path)
+        except OSError as error:
+            _log.warning("the copy of keys and budgets cannot be written: %s", error.strerror)
 
 
 def zone_of(name: str) -> tzinfo:
