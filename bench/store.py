@@ -195,6 +195,7 @@ async def asking(store: DatabaseStore, calls: int) -> None:
     """The questions of a spend page and of a log."""
     questions: tuple[tuple[Dimension, ...], ...] = (
         (), ("served_model",), ("key", "served_model"), ("day",), ("day", "served_model"),
+        ("day", "key"), ("day", "deployment", "served_model"),
     )  # fmt: skip
     for by in questions:
         await timed(f"spend by {','.join(by) or 'nothing'}", partial(store.spend, by))

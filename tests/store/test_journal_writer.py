@@ -313,13 +313,15 @@ async def test_a_flush_returns_when_what_was_settled_is_stored(tmp_path: Path) -
     setting.ledger.up = False
     second = asyncio.create_task(setting.writer.flush(20))
     await setting.ledger.until(lambda each: each.failures > 0)
-    setting.calls(3, 5)
+    setting.calls(3, 5)  # while a batch is under way
+    third = asyncio.create_task(setting.writer.flush(20))
+    await asyncio.sleep(0)
     setting.ledger.up = True
-    assert await first
-    assert await second
-    assert list(setting.ledger.rows)[:3] == names(0, 3)
-    assert await setting.writer.flush(20)
+    assert await asyncio.gather(first, second, third) == [True] * 3
     assert list(setting.ledger.rows) == names(0, 5)
+    setting.calls(5, 6)
+    assert await setting.writer.flush(20)
+    assert list(setting.ledger.rows) == names(0, 6)
     await setting.writer.close(20)
     setting.journal.close()
 

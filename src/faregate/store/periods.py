@@ -1,6 +1,7 @@
 """Days, months, and how a range of days is read from both roll-ups. Pure."""
 
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 EPOCH = date(1970, 1, 1)
@@ -20,6 +21,7 @@ def day_number(day: date) -> int:
     return (day - EPOCH).days
 
 
+@lru_cache(maxsize=4096)
 def day_text(number: int) -> str:
     """The day as ``2026-11-22``."""
     return (EPOCH + timedelta(days=number)).isoformat()

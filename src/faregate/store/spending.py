@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from faregate.money import Usd
 from faregate.store.periods import Part, day_number, day_text, parts
 from faregate.store.protocol import DIMENSIONS, Dimension, Filter, SpendLine
-from faregate.store.rollup import COUNTS, EVERYTHING, MEASURES, STATES, TOKENS, Amounts, add
+from faregate.store.rollup import COUNTS, EVERYTHING, MEASURES, MONEY, STATES, TOKENS, Amounts
 from faregate.store.tables import (
     MEASURE_COLUMNS,
     rollup_day,
@@ -42,6 +43,7 @@ _TABLES = {
     (True, True): rollup_month_by_tag,
 }
 _UNITS = frozenset(TOKENS)
+_MONEY_AT = len(COUNTS) + len(TOKENS)
 _ANSWERABLE = frozenset(COLUMN_OF)
 
 
@@ -56,6 +58,7 @@ async def spend(
     check(by, only)
     occurred = {row[0] for row in await connection.execute(select(units.c.unit))}
     measures = [name for name in MEASURE_COLUMNS if name not in _UNITS or name in occurred]
+    places = _places(measures)
     daily = "day" in by
     wanted = [_range_of_days(since, until)] if daily else parts(since, until)
     groups: dict[tuple[str, ...], Amounts] = {}
@@ -64,14 +67,14 @@ async def spend(
         (part,) = wanted
         statement = _by_name(by, only, part, measures)
         for found in await connection.execute(statement):
-            _add_line(groups, by, tuple(found), part.sign, measures)
+            _add_line(groups, by, found, part.sign, places)
         return lines(groups, by)
     for by_tag, condition in _sources(by, only):
         for part in wanted:
             table = _TABLES[(part.monthly, by_tag)]
             statement = _statement(table, by, part, condition, measures)
             for found in await connection.execute(statement):
-                _add_line(groups, by, tuple(found), part.sign, measures)
+                _add_line(groups, by, found, part.sign, places)
     return lines(groups, by)
 
 
@@ -183,52 +186,63 @@ def _statement(
     )
 
 
+def _places(measures: Sequence[str]) -> list[tuple[int, Usd]]:
+    """For each number of a line: which amount it belongs to, and how much one of it is."""
+    places = []
+    for measure in measures:
+        whole, _, part = measure.rpartition("_")
+        if whole in MONEY:
+            places.append((MEASURES.index(whole), MICRO if part == "micro" else 1))
+        else:
+            places.append((MEASURES.index(measure), 1))
+    return places
+
+
 def _add_line(
     groups: dict[tuple[str, ...], Amounts],
     by: Sequence[Dimension],
-    found: tuple[Any, ...],
+    found: Sequence[Any],
     sign: int,
-    measures: Sequence[str],
+    places: Sequence[tuple[int, Usd]],
 ) -> None:
     size = len(by)
-    if found[size] is None:  # a sum over no line at all
+    numbers = found[size:]
+    if numbers[0] is None:  # a sum over no line at all
         return
     group = tuple(
         day_text(value) if name == "day" else value
         for name, value in zip(by, found[:size], strict=True)
     )
-    numbers = dict(zip(measures, found[size:], strict=True))
-    amounts = amounts_of([sign * int(numbers.get(name, 0)) for name in MEASURE_COLUMNS])
-    kept = groups.get(group)
-    if kept is None:
-        groups[group] = amounts
-    else:
-        add(kept, amounts)
-
-
-def amounts_of(numbers: Sequence[int]) -> Amounts:
-    """Amounts of the numbers of a line: the two parts of money become one."""
-    at = len(COUNTS) + len(TOKENS)
-    spend_micro, spend_rest, fee_micro, fee_rest = numbers[at : at + 4]
-    money = (spend_micro * MICRO + spend_rest, fee_micro * MICRO + fee_rest)
-    return [*numbers[:at], *money, *numbers[at + 4 :]]
+    amounts = groups.get(group)
+    if amounts is None:
+        amounts = groups[group] = [0] * len(MEASURES)
+    for number, (at, worth) in zip(numbers, places, strict=True):
+        if number:
+            amounts[at] += sign * int(number) * worth
 
 
 def numbers_of(amounts: Sequence[int]) -> tuple[int, ...]:
     """A line's numbers of amounts; the rest of money is never negative."""
-    at = len(COUNTS) + len(TOKENS)
+    at = _MONEY_AT
     money = (*divmod(amounts[at], MICRO), *divmod(amounts[at + 1], MICRO))
     return (*amounts[:at], *money, *amounts[at + 2 :])
 
 
 def _line(group: tuple[str, ...], amounts: Sequence[int]) -> SpendLine:
-    named = dict(zip(MEASURES, amounts, strict=True))
+    calls, failed = amounts[: len(COUNTS)]
+    spend, router_fee = amounts[_MONEY_AT : _MONEY_AT + len(MONEY)]
+    priced, estimated, unpriced, inconsistent, unsettled = amounts[-len(STATES) :]
+    tokens = zip(TOKENS, amounts[len(COUNTS) : _MONEY_AT], strict=True)
     return SpendLine(
         group=group,
-        tokens={unit: named[unit] for unit in TOKENS if named[unit]},
-        calls=named["calls"],
-        failed=named["failed"],
-        spend=named["spend"],
-        router_fee=named["router_fee"],
-        **{state: named[state] for state in STATES},
+        calls=calls,
+        failed=failed,
+        tokens={unit: count for unit, count in tokens if count},
+        spend=spend,
+        router_fee=router_fee,
+        priced=priced,
+        estimated=estimated,
+        unpriced=unpriced,
+        inconsistent=inconsistent,
+        unsettled=unsettled,
     )
