@@ -173,7 +173,7 @@ export function Dot({ tone, live }: { tone?: Tone | undefined; live?: boolean })
 }
 
 /** The browser's dialog: it keeps the focus, and Escape closes it. */
-function useDialog(onClose: () => void, modal: boolean) {
+function useDialog(onClose: () => void, asking: boolean) {
   const ref = useRef<HTMLDialogElement>(null);
   const close = useRef(onClose);
   close.current = onClose;
@@ -181,8 +181,8 @@ function useDialog(onClose: () => void, modal: boolean) {
     const dialog = ref.current;
     if (!dialog) return;
     const before = document.activeElement;
-    if (modal) dialog.showModal();
-    else dialog.show();
+    dialog.showModal();
+    if (asking) dialog.querySelector<HTMLElement>(".body input, .body select, .body textarea, footer .primary")?.focus();
     const cancelled = (event: Event) => {
       event.preventDefault();
       close.current();
@@ -193,7 +193,7 @@ function useDialog(onClose: () => void, modal: boolean) {
       dialog.close();
       if (before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-  }, [modal]);
+  }, [asking]);
   return ref;
 }
 
@@ -245,7 +245,7 @@ export function Drawer({
   onClose: () => void;
   children: ReactNode;
 }) {
-  const ref = useDialog(onClose, true);
+  const ref = useDialog(onClose, false);
   const id = useId();
   return (
     <dialog

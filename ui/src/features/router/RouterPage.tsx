@@ -1,5 +1,262 @@
-import { Top } from "../../app/Shell";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { Split } from "lucide-react";
+import { useState } from "react";
+import { Refresh, Top } from "../../app/Shell";
+import { api, type RouterUse, type SpendGroup } from "../../client/api";
+import { colours, Sankey } from "../../shared/charts";
+import { Money } from "../../shared/figures";
+import { Bones, Empty, ErrorBox, Field, Segments, Tag } from "../../shared/kit";
+import { Names } from "../../shared/Names";
+import { exact, size } from "../../shared/money";
+import { count, percent } from "../../shared/numbers";
+import { dayStart, utcDay } from "../../shared/time";
+import { SpendChart } from "../usage/SpendChart";
+import "./router.css";
+
+const route = getRouteApi("/router");
 
 export function RouterPage() {
-  return <Top title="Router" />;
+  const { days = "30", baseline } = route.useSearch();
+  const navigate = route.useNavigate();
+  const since = utcDay(Number(days) - 1);
+  const { data, error, isFetching, refetch } = api.useQuery(
+    "get",
+    "/api/router",
+    { params: { query: { since, ...(baseline ? { baseline } : {}) } } },
+    { placeholderData: (before) => before },
+  );
+  return (
+    <>
+      <Top title="Router">
+        <Segments
+          label="Range"
+          value={days}
+          options={[
+            { value: "1", label: "Today" },
+            { value: "7", label: "7 days" },
+            { value: "30", label: "30 days" },
+            { value: "90", label: "90 days" },
+          ]}
+          onChange={(value) => void navigate({ search: (before) => ({ ...before, days: value }), replace: true })}
+        />
+        <Refresh busy={isFetching} onClick={() => void refetch()} />
+      </Top>
+      <main className="content">
+        {error && <ErrorBox error={error} retry={() => void refetch()} />}
+        {!data && !error && <Bones rows={12} />}
+        {data?.data.length === 0 && (
+          <div className="card">
+            <Empty icon={<Split size={26} aria-hidden />} title="No router deployment">
+              <p>
+                A deployment whose model is <code>azure_ai/model_router/…</code> appears here: what it chose, what its fee
+                was, and what one fixed model would have cost instead.
+              </p>
+            </Empty>
+          </div>
+        )}
+        {data?.data.map((each) => (
+          <Use
+            key={each.deployment}
+            use={each}
+            since={since}
+            baseline={baseline ?? []}
+            onBaseline={(names) =>
+              void navigate({
+                search: (before) => ({ ...before, baseline: names.length ? names : undefined }),
+                replace: true,
+              })
+            }
+          />
+        ))}
+      </main>
+    </>
+  );
+}
+
+function Use({
+  use,
+  since,
+  baseline,
+  onBaseline,
+}: {
+  use: RouterUse;
+  since: string;
+  baseline: string[];
+  onBaseline: (names: string[]) => void;
+}) {
+  const navigate = useNavigate();
+  const [measure, setMeasure] = useState<"spend" | "calls">("calls");
+  const names = [...new Set(use.flows.map((each) => each.group["served_model"] ?? ""))];
+  const shades = colours(names);
+  const toCalls = { deployment: [use.deployment], since: dayStart(since) };
+  const flows = use.flows.map((each) => ({
+    from: each.group["model"] ?? "",
+    to: each.group["served_model"] ?? "",
+    value: measure === "spend" ? size(each.spend) : each.calls,
+  }));
+  return (
+    <>
+      <section className="card">
+        <header>
+          <h2 className="grow cut">
+            {use.model} <span className="dim mono">{use.deployment}</span>
+          </h2>
+          <Link to="/logs" search={toCalls} className="link">
+            Calls
+          </Link>
+        </header>
+        <div className="router-figures">
+          <Figure title="Calls">{count(use.total.calls)}</Figure>
+          <Figure title="Spend">
+            <Money value={use.total.spend} minimum={use.total.minimum} />
+          </Figure>
+          <Figure title="Routing fee">
+            <Money value={use.total.router_fee} />
+          </Figure>
+          <Figure title="Fee's share">{percent(use.fee_share)}</Figure>
+          <Figure title="Per 1,000 calls">
+            <Money value={use.per_1000_calls} />
+          </Figure>
+        </div>
+      </section>
+      {use.total.calls > 0 && (
+        <>
+          <section className="grid two">
+            <div className="card">
+              <header>
+                <h2 className="grow">From requested to served</h2>
+                <Segments
+                  label="Measure"
+                  value={measure}
+                  options={[
+                    { value: "calls", label: "Calls" },
+                    { value: "spend", label: "Spend" },
+                  ]}
+                  onChange={setMeasure}
+                />
+              </header>
+              <div className="body">
+                <Sankey
+                  label="From requested to served model"
+                  flows={flows}
+                  colour={(name) => shades.get(name) ?? "var(--c8)"}
+                  show={(flow) => {
+                    const group = use.flows.find(
+                      (each) => each.group["model"] === flow.from && each.group["served_model"] === flow.to,
+                    );
+                    return (
+                      group && (
+                        <>
+                          <div>
+                            {flow.from} → <b>{flow.to || "none answered"}</b>
+                          </div>
+                          <div className="line">
+                            <span className="dim">{count(group.calls)} calls</span>
+                            <Money value={group.spend} minimum={group.minimum} />
+                          </div>
+                        </>
+                      )
+                    );
+                  }}
+                  onPick={(flow) => void navigate({ to: "/logs", search: { ...toCalls, served_model: [flow.to] } })}
+                />
+              </div>
+            </div>
+            <Baselines use={use} baseline={baseline} onBaseline={onBaseline} />
+          </section>
+          <section className="card">
+            <header>
+              <h2 className="grow">Share over time</h2>
+              <span className="dim">▾ marks a model that appears in the pool, or disappears</span>
+            </header>
+            <div className="body">
+              <SpendChart groups={use.series} dimension="served_model" since={since} share marks={changesOf(use.series)} />
+            </div>
+          </section>
+        </>
+      )}
+    </>
+  );
+}
+
+function Figure({ title, children }: { title: string; children: React.ReactNode }) {
+  return (
+    <div>
+      <h3>{title}</h3>
+      <div className="value number">{children}</div>
+    </div>
+  );
+}
+
+/** What one fixed model would have cost. Positive: the router was cheaper. */
+function Baselines({ use, baseline, onBaseline }: { use: RouterUse; baseline: string[]; onBaseline: (names: string[]) => void }) {
+  const most = Math.max(size(use.total.spend), ...use.baselines.map((each) => size(each.would_cost)), 1e-12);
+  return (
+    <div className="card">
+      <header>
+        <h2>Against one fixed model</h2>
+      </header>
+      <div className="body column">
+        <ul className="baselines">
+          <li>
+            <span className="cut">
+              <b>The router</b>
+            </span>
+            <span className="bar-back">
+              <i style={{ width: `${(size(use.total.spend) / most) * 100}%` }} />
+            </span>
+            <Money value={use.total.spend} minimum={use.total.minimum} />
+            <span />
+          </li>
+          {use.baselines.map((each) => (
+            <li key={each.model} title={each.reason}>
+              <span className="cut">{each.model}</span>
+              <span className="bar-back">
+                <i className="other" style={{ width: `${(size(each.would_cost) / most) * 100}%` }} />
+              </span>
+              <span>{each.would_cost === null ? <span className="dim">not known</span> : <Money value={each.would_cost} />}</span>
+              <span className="end">
+                {each.saved === null ? (
+                  <Tag title={each.reason}>{each.reason || "not known"}</Tag>
+                ) : (
+                  <Tag tone={each.saved.startsWith("-") ? "bad" : "good"} title={exact(each.saved)}>
+                    {each.saved.startsWith("-") ? "router dearer" : "router cheaper"}{" "}
+                    {size(each.would_cost) > 0 && percent(Math.abs(size(each.saved) / size(each.would_cost)))}
+                  </Tag>
+                )}
+              </span>
+            </li>
+          ))}
+        </ul>
+        <Field label="Compare with" hint={use.method}>
+          {(id) => <Names id={id} value={baseline} onChange={onBaseline} placeholder="the models it served; or type others" />}
+        </Field>
+      </div>
+    </div>
+  );
+}
+
+/** Days on which a served model is seen for the first time, or was seen for the last time the day before. */
+export function changesOf(series: readonly SpendGroup[]): Map<string, string> {
+  const days = new Map<string, Set<string>>();
+  for (const each of series) {
+    const on = each.group["day"] ?? "";
+    const model = each.group["served_model"] ?? "";
+    if (model) days.set(on, (days.get(on) ?? new Set()).add(model));
+  }
+  const ordered = [...days.keys()].sort();
+  const found = new Map<string, string>();
+  for (let at = 1; at < ordered.length; at++) {
+    const day = ordered[at]!;
+    const before = new Set(ordered.slice(0, at).flatMap((each) => [...days.get(each)!]));
+    const after = new Set(ordered.slice(at).flatMap((each) => [...days.get(each)!]));
+    const come = [...days.get(day)!].filter((model) => !before.has(model));
+    const gone = [...days.get(ordered[at - 1]!)!].filter((model) => !after.has(model));
+    const said = [
+      ...come.map((model) => `${model} appears`),
+      ...gone.map((model) => `${model} is not chosen any more`),
+    ];
+    if (said.length) found.set(day, said.join("\n"));
+  }
+  return found;
 }
