@@ -33,7 +33,7 @@ class Place:
         self.directory = directory
         self.config = directory / "config.yaml"
 
-    def run(self, *words: object, code: int = 0, stdin: str | None = None) -> Result:
+    def run(self, *words: object, code: int = 0, stdin: str | bytes | None = None) -> Result:
         """A command; it must end with ``code``."""
         given = list(map(str, words))
         if "--config" not in given and "--data-dir" not in given:
@@ -54,7 +54,7 @@ class Place:
         """What it prints as JSON."""
         return json.loads(self.says(*words, "--json"))
 
-    def configure(self, more: str = "", **general: str) -> tuple[str, str]:
+    def configure(self, more: str = "", **general: object) -> tuple[str, str]:
         """Write a configuration, and give the option that names it."""
         settings = json.dumps({"data_dir": str(self.directory), **general})
         text = f"{CONFIG}general_settings: {settings}\n{more}"

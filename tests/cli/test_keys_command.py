@@ -97,7 +97,7 @@ def test_a_key_of_ones_own_comes_from_the_standard_input(place: Place) -> None:
     again = place.run("keys", "make", "--secret-stdin", stdin=brought, code=1)
     assert "is that of the key" in again.stderr
     assert brought not in again.stderr
-    for given, said in (("", "there is no key"), ("short", "20 to 256")):
+    for given, said in ((b"", "there is no key"), (b"short", "20 to 256"), (b"\xff" * 30, "20 to")):
         done = place.run("keys", "make", "--secret-stdin", stdin=given, code=2)
         assert said in done.stderr
 
@@ -303,6 +303,11 @@ def test_the_same_in_postgresql(place: Place) -> None:
             await asyncio.to_thread(work, url)
 
     asyncio.run(run())
+
+
+def test_a_configuration_without_a_ledger_is_told_so(place: Place) -> None:
+    config = place.configure(ledger=False)
+    assert "keeps no ledger" in place.complains("keys", "list", *config, code=1)
 
 
 def test_without_a_ledger_nothing_is_made(tmp_path: Any) -> None:

@@ -37,9 +37,10 @@ _AT_ONCE = 1_000
 @JSON
 @placed
 def audit(limit: int, cursor: str | None, as_json_: bool, **given: Any) -> None:
-    """Every change of keys, teams, users, budgets, limits and prices, newest first.
+    """Who changed what, and when.
 
-    The log is only ever added to. It says that a key's secret was replaced, and never more of it.
+    Every change of keys, teams, users, budgets, limits and prices, newest first. The log is
+    only ever added to. It says that a key's secret was replaced, and never more of it.
     """
     place = stated(given)
     wanted = {

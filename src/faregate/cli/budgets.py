@@ -24,9 +24,10 @@ from faregate.core.windows import TOTAL, BudgetWindow
 
 @click.group()
 def budgets() -> None:
-    """Budgets for a tag, a deployment, a model, or everything; also for a key, team or user.
+    """Budgets for tags, models, everything.
 
-    Those that a key, team or user carries are changed with 'faregate keys' and the like.
+    And for deployments; also for a key, team or user. Those that a key, team or user carries
+    are changed with 'faregate keys' and the like.
     """
 
 

@@ -154,7 +154,7 @@ def limited(command: Command) -> Command:
         "--window", type=WindowType(), help="The window of a --budget that names none."
     )
     rates = [
-        click.option(f"--{name}", type=click.IntRange(0, 10**15), help=text)
+        click.option(f"--{name}", type=click.IntRange(0), help=text)
         for name, text in (
             ("rpm", "Requests in any minute."),
             ("tpm", "Tokens in any minute."),

@@ -38,9 +38,9 @@ _SECRET = click.option(
 
 @click.group()
 def keys() -> None:
-    """Give out keys, with budgets and limits; change, rotate, block and delete them.
+    """Give out keys with budgets and limits.
 
-    A running gateway knows of a change within a second.
+    Change, rotate, block and delete them. A running gateway knows of a change within a second.
     """
 
 
@@ -60,7 +60,7 @@ def _owned(command: Any) -> Any:
         click.option("--team", help="The id of its team; '' for none."),
     ):
         command = option(command)
-    return tagged(described(command))
+    return described(tagged(command))
 
 
 @keys.command()
@@ -173,7 +173,7 @@ def _secret(*, stated: bool) -> str:
     if sys.stdin.isatty():
         found = click.prompt("The key", hide_input=True, err=True)
     else:
-        found = sys.stdin.readline()
+        found = sys.stdin.buffer.readline().decode("utf-8", "replace")
     secret = str(found).strip()
     if not secret:
         raise BadInputError("--secret-stdin: there is no key on the standard input")

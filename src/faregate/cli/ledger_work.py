@@ -137,6 +137,8 @@ def _run(place: Place, ask: Callable[[Store], Awaitable[T]]) -> T:
         finally:
             await store.close()
 
+    if place.settings is not None and not place.settings.general.ledger:
+        fail("this configuration keeps no ledger (general_settings.ledger: false)")
     with complaining():
         address = parse_address(place.url) if place.url else place.directory / FILE
         if isinstance(address, Path) and not address.is_file():

@@ -22,9 +22,10 @@ from faregate.core.budget import RateLimit
 
 @click.group()
 def limits() -> None:
-    """Limits of requests, tokens or calls at once, for a tag, a deployment, a model, everything.
+    """Rate limits for tags, models, everything.
 
-    Those that a key, team or user carries are changed with 'faregate keys' and the like.
+    Of requests, tokens or calls at once; for deployments, too. Those that a key, team or user
+    carries are changed with 'faregate keys' and the like.
     """
 
 
@@ -87,7 +88,7 @@ def show(identity: str, as_json_: bool, **given: Any) -> None:
 
 @limits.command()
 @click.argument("identity", metavar="ID")
-@click.argument("count", type=click.IntRange(0, 10**15))
+@click.argument("count", type=click.IntRange(0))
 @JSON
 @placed
 def update(identity: str, count: int, as_json_: bool, **given: Any) -> None:

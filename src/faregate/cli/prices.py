@@ -59,7 +59,7 @@ class WithOwn(Lazy):
 )
 @click.pass_context
 def prices(ctx: click.Context, books: tuple[Path, ...]) -> None:
-    """Look into the price book, bring it up to date, and add prices to it.
+    """The price book, and prices of one's own.
 
     list, show and explain tell of the bundled prices, and with --config or --data-dir of those that
     were added there.

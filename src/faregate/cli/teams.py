@@ -27,16 +27,17 @@ from faregate.core.keys import Team
 
 @click.group()
 def teams() -> None:
-    """Teams: keys and people with budgets, limits and models in common.
+    """Teams: keys with budgets in common.
 
-    A call of a key counts against the budgets of its team, too.
+    And with people, limits and models in common. A call of a key counts against the budgets
+    of its team, too.
     """
 
 
 @teams.command()
 @click.option("--id", "identity", default="", help="Default: made from the name.")
-@tagged
 @described
+@tagged
 @click.option("--member", "members", multiple=True, help="The id of a user.")
 @limited
 @JSON
@@ -56,8 +57,8 @@ def make(identity: str, members: tuple[str, ...], as_json_: bool, **given: Any) 
 
 @teams.command()
 @click.argument("identity", metavar="ID")
-@tagged
 @described
+@tagged
 @click.option("--add-member", "joining", multiple=True, help="The id of a user.")
 @click.option("--remove-member", "leaving", multiple=True, help="The id of a user.")
 @relimited
