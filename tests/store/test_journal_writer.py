@@ -317,7 +317,7 @@ async def test_a_flush_returns_when_what_was_settled_is_stored(tmp_path: Path) -
     third = asyncio.create_task(setting.writer.flush(20))
     await asyncio.sleep(0)
     setting.ledger.up = True
-    assert await asyncio.gather(first, second, third) == [True] * 3
+    assert all(await asyncio.gather(first, second, third))
     assert list(setting.ledger.rows) == names(0, 5)
     setting.calls(5, 6)
     assert await setting.writer.flush(20)
