@@ -85,7 +85,7 @@ def test_a_discount_of_the_deployment_counts_and_without_a_configuration_nothing
     row = waiting(1)
     place.append(row)
     said = place.says("prices", "add", "azure", "gpt-9-mystery", *PRICES)
-    assert "1 call may wait for this: 'faregate prices fill --config FILE'" in said
+    assert "1 call may wait for this: 'faregate prices fill', with --config FILE" in said
     assert entry(place, row).status == "unpriced"
     config = place.configure()
     text = place.config.read_text().replace("api_key: k}", "api_key: k, discount: 0.1}", 1)

@@ -138,6 +138,8 @@ class Place(NamedTuple):
     """The data directory."""
     settings: "Settings | None" = None
     """The configuration that says so; None where none was read."""
+    missing: tuple[str, ...] = ()
+    """Variables that are not set here and that its deployments depend on."""
 
 
 class Stated(NamedTuple):
@@ -163,11 +165,11 @@ def find_place(said: Stated) -> Place:
         config = next((Path(name) for name in _CONFIGS if Path(name).is_file()), None)
     if config is None:
         return Place("", data_dir("", os.environ))
+    from faregate.cli.place_settings import read_settings
     from faregate.config import ConfigProblems
-    from faregate.config.loading import load
 
     try:
-        settings = load(config, os.environ, _read)
+        settings, missing = read_settings(config)
     except ConfigProblems as problems:
         click.echo(str(problems), err=True)
         fail(f"{config} cannot be used; name the ledger's directory with --data-dir instead")
@@ -175,13 +177,9 @@ def find_place(said: Stated) -> Place:
         fail(str(error))
     general = settings.general
     url = general.database_url.reveal() if general.database_url else ""
-    return Place(url, data_dir(general.data_dir, os.environ), settings)
+    return Place(url, data_dir(general.data_dir, os.environ), settings, missing)
 
 
 def fail(message: str) -> NoReturn:
     """End with a message and exit code 1."""
     raise click.ClickException(message)
-
-
-def _read(path: Path) -> str:
-    return path.read_text("utf-8")

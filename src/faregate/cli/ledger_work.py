@@ -16,7 +16,6 @@ from typing import TypeVar
 import click
 
 from faregate.cli.ledger_place import Place, Stated, fail, find_place
-from faregate.config.settings import Settings
 from faregate.control.desk import Desk
 from faregate.control.errors import FieldError
 from faregate.errors import FaregateError
@@ -65,15 +64,17 @@ def changing(said: Stated, work: Callable[[Desk], Awaitable[T]]) -> T:
 
 def at_place(place: Place, work: Callable[[Desk], Awaitable[T]]) -> T:
     """The same at a place that was found before."""
-    return _run(place, lambda store: work(desk_of(store, place.settings)))
+    return _run(place, lambda store: work(desk_of(store, place)))
 
 
-def desk_of(store: Store, settings: Settings | None) -> Desk:
+def desk_of(store: Store, place: Place) -> Desk:
     """Where changes of this command are made."""
     models = deployments = None
+    settings = place.settings
     if settings is not None:
         models = {*settings.names(), *(pattern for pattern, _ in settings.wildcards)}
-        deployments = {each.id for each in settings.deployments()}
+        if not place.missing:
+            deployments = {each.id for each in settings.deployments()}
     return Desk(store=store, actor=actor(), now=time.time(), models=models, deployments=deployments)
 
 

@@ -53,8 +53,8 @@ class Fill(NamedTuple):
     waiting: int = 0
     amount: Usd = 0
     """What is known to be spent now and was not before."""
-    possible: bool = True
-    """False without a configuration: what deployments pay is stated there."""
+    lacking: str = ""
+    """What is needed to fill them: what deployments pay is stated in the configuration."""
 
 
 def _priced(command: Any) -> Any:
@@ -244,9 +244,10 @@ def _check(desk: Desk, wanted: PriceFields) -> None:
 
 async def _fill(desk: Desk, place: Place) -> Fill:
     """Fill what waits, and tell running gateways that budgets have spent more than they know."""
-    if place.settings is None:
+    if place.settings is None or place.missing:
         waits = sum(each.calls for each in await unfilled.waiting(desk.store))
-        return Fill(waiting=waits, possible=False)
+        lacking = f"{', '.join(place.missing)} set" if place.missing else "--config FILE"
+        return Fill(waiting=waits, lacking=lacking)
     book = _beside(book_of(os.environ), await control.added(desk.store))
     deployments = {each.id: each.deployment for each in place.settings.deployments()}
     amounts: list[Usd] = []
@@ -270,11 +271,12 @@ async def _fill(desk: Desk, place: Place) -> Fill:
 
 
 def _echo_fill(found: Fill) -> None:
-    if not found.possible:
+    if found.lacking:
         if found.waiting:
             click.echo(
-                f"{_calls(found.waiting)} may wait for this: 'faregate prices fill --config FILE'"
-                " gives them their cost (what deployments pay is in the configuration)"
+                f"{_calls(found.waiting)} may wait for this: 'faregate prices fill', with"
+                f" {found.lacking}, gives them their cost (what deployments pay is in the"
+                " configuration)"
             )
         return
     waits = "waits" if found.waiting == 1 else "wait"
@@ -294,7 +296,7 @@ def _fill_json(found: Fill) -> JsonObject:
         "filled": found.filled,
         "waiting": found.waiting,
         "usd": format_usd(found.amount),
-        "asked": found.possible,
+        "asked": not found.lacking,
     }
 
 
