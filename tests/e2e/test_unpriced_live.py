@@ -133,3 +133,21 @@ def test_a_database_of_a_newer_version_is_refused(emulator: Emulator, tmp_path: 
         status, found, _ = running.ask_model("routed")
         assert (status, found["error"]["code"]) == (503, "ledger_unavailable")
         assert "newer" in found["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://nobody:wrong-hunter2@127.0.0.1:5432/no_such_database", "no_such_database"),
+        ("sqlite:////dev/null/ledger.sqlite3", "ledger.sqlite3"),
+    ],
+)
+def test_a_database_that_cannot_be_is_named_and_its_password_is_not(
+    emulator: Emulator, tmp_path: Path, url: str, said: str
+) -> None:
+    with lives.started(tmp_path, config(emulator, database_url=url)) as running:
+        wire.soon(lambda: "ledger: " in running.printed())
+        assert running.get("/health/readiness")[1]["ledger"]["database"] == "down"
+        shown = running.printed() + str(running.ask_model("routed"))
+    assert said in shown
+    assert "hunter2" not in shown

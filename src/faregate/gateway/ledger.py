@@ -15,13 +15,13 @@ from typing import Literal
 from msgspec import Struct
 
 from faregate.core.budget import Payer
-from faregate.errors import FaregateError, ServiceUnavailableError
+from faregate.errors import ConfigError, FaregateError, ServiceUnavailableError
 from faregate.gateway.asked import Asked
 from faregate.gateway.passage import Passage
 from faregate.money import Usd
 from faregate.store.appender import Appender
 from faregate.store.aside import Aside
-from faregate.store.errors import LedgerVersionError
+from faregate.store.errors import LedgerError, LedgerUnavailableError
 from faregate.store.journal import Journal, JournalOptions
 from faregate.store.journal_codec import Admission
 from faregate.store.journal_errors import JournalError
@@ -75,7 +75,7 @@ class Ledger:
         self._opening: asyncio.Task[None] | None = None
         self._replayed = asyncio.Event()
         self._fatal = ""
-        """Why this database will never do."""
+        """Why this database does not do, and will not by waiting."""
 
     def start(self) -> None:
         """Begin to write, and open the database in the background."""
@@ -214,11 +214,15 @@ class Ledger:
         while True:
             try:
                 await self._store.open()
+                self._fatal = ""
                 break
-            except LedgerVersionError as error:
+            except LedgerUnavailableError as error:
+                self._fatal = ""
+                _log.error("ledger: the database cannot be opened: %s", error)
+            except (LedgerError, ConfigError) as error:
+                # Waiting does not mend it: a newer version, a wrong password, a damaged file.
                 self._fatal = str(error)
                 _log.critical("ledger: no call is served: %s", error)
-                return
             except Exception as error:  # noqa: BLE001 - whatever it is, calls are served meanwhile
                 _log.error("ledger: the database cannot be opened: %s", error)
             await asyncio.sleep(wait)
