@@ -31,6 +31,8 @@ export function percent(share: number | null | undefined): string {
   if (Math.abs(value) < 0.01) return "<0.01%";
   if (Math.abs(value) < 1) return `${value.toFixed(2)}%`;
   if (Math.abs(value) < 10) return `${value.toFixed(1)}%`;
+  if (value >= 1000) return `${(value / 100).toFixed(0)}×`;
+  if (value >= 100) return `${value.toFixed(0)}%`;
   return value > 99.9 && value < 100 ? ">99.9%" : `${value.toFixed(value > 99 ? 1 : 0).replace(/\.0$/, "")}%`;
 }
 

@@ -170,7 +170,7 @@ function Use({
               <span className="dim">▾ marks a model that appears in the pool, or disappears</span>
             </header>
             <div className="body">
-              <SpendChart groups={use.series} dimension="served_model" since={since} share marks={changesOf(use.series)} />
+              <SpendChart groups={use.series} dimension="served_model" since={since} share marks={changesOf(use.series)} shades={shades} />
             </div>
           </section>
         </>

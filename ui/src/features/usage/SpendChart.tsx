@@ -20,6 +20,7 @@ export function SpendChart({
   until,
   share,
   marks,
+  shades,
 }: {
   groups: readonly SpendGroup[];
   dimension: Exclude<Dimension, "day">;
@@ -28,12 +29,14 @@ export function SpendChart({
   until?: string | null;
   share?: boolean;
   marks?: ReadonlyMap<string, string>;
+  /** Colours that the page uses for these names elsewhere, too. */
+  shades?: ReadonlyMap<string, string>;
 }) {
   const navigate = useNavigate();
   const [measure, setMeasure] = useState<Measure>("spend");
   const of = (group: SpendGroup) => (measure === "spend" ? size(group.spend) : group.calls);
   const shape = useMemo(() => arrange(groups, dimension, since, until ?? null, of), [groups, dimension, since, until, measure]);
-  const colour = (name: string) => (name === REST ? OTHER : (shape.colour.get(name) ?? OTHER));
+  const colour = (name: string) => (name === REST ? OTHER : ((shades ?? shape.colour).get(name) ?? OTHER));
   const title = (name: string) => (name === REST ? "others" : name || nameless(dimension));
   const toCalls = (from: string, to: string, name: string | null) =>
     void navigate({

@@ -1,0 +1,115 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { api, type Price } from "../../client/api";
+import { Button, ErrorBox, Field, Input, Modal, Select } from "../../shared/kit";
+import { amountOf, isAmount } from "../../shared/money";
+import { count } from "../../shared/numbers";
+import { notify } from "../../shared/toasts";
+
+const UNITS: { unit: Price["unit"]; label: string }[] = [
+  { unit: "input", label: "Input" },
+  { unit: "cache_read", label: "Cached input" },
+  { unit: "output", label: "Output" },
+];
+
+/** Adds rows to the book; calls that waited for them are priced at once. */
+export function PriceForm({ model: asked, onClose }: { model: string; onClose: () => void }) {
+  const queries = useQueryClient();
+  const [list, setList] = useState("azure");
+  const [model, setModel] = useState(asked);
+  const [scope, setScope] = useState("global");
+  const [from, setFrom] = useState("");
+  const [source, setSource] = useState("");
+  const [amounts, setAmounts] = useState<Record<string, string>>({});
+  const add = api.useMutation("post", "/api/prices", { meta: { quiet: true } });
+  const stated = UNITS.filter((each) => amounts[each.unit]?.trim());
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    try {
+      const found = await add.mutateAsync({
+        body: {
+          prices: stated.map((each) => ({
+            provider: list,
+            model: model.trim(),
+            unit: each.unit,
+            usd_per_million: amountOf(amounts[each.unit] ?? ""),
+            scope,
+            effective_from: from || null,
+            source,
+          })),
+        },
+      });
+      notify(
+        found.fill.filled
+          ? `Added; ${count(found.fill.filled)} calls that waited have their price now`
+          : "Added; it applies from the next call on",
+      );
+      await queries.invalidateQueries();
+      onClose();
+    } catch {
+      // Shown in the form.
+    }
+  }
+  return (
+    <Modal title="Add a price" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <div className="body column">
+          {Boolean(add.error) && <ErrorBox error={add.error} />}
+          <Field label="Model" hint="As the provider names it in its answers.">
+            {(id) => <Input id={id} required placeholder="gpt-5-nano-2025-08-07" value={model} onChange={(event) => setModel(event.target.value)} />}
+          </Field>
+          <div className="grid two narrow">
+            <Field label="Price list">
+              {(id) => <Input id={id} required value={list} onChange={(event) => setList(event.target.value)} />}
+            </Field>
+            <Field label="Scope">
+              {(id) => (
+                <Select
+                  id={id}
+                  value={scope}
+                  options={[
+                    { value: "global", label: "global" },
+                    { value: "data_zone_us", label: "data zone US" },
+                    { value: "data_zone_eu", label: "data zone EU" },
+                    { value: "data_zone_apac", label: "data zone APAC" },
+                  ]}
+                  onChange={(event) => setScope(event.target.value)}
+                />
+              )}
+            </Field>
+          </div>
+          <div className="grid three">
+            {UNITS.map(({ unit, label }) => (
+              <Field key={unit} label={`${label}, USD / 1M`}>
+                {(id) => (
+                  <Input
+                    id={id}
+                    inputMode="decimal"
+                    placeholder="0.25"
+                    aria-invalid={Boolean(amounts[unit]) && !isAmount(amounts[unit] ?? "")}
+                    value={amounts[unit] ?? ""}
+                    onChange={(event) => setAmounts({ ...amounts, [unit]: event.target.value })}
+                  />
+                )}
+              </Field>
+            ))}
+          </div>
+          <div className="grid two narrow">
+            <Field label="In force from" hint="Empty: always, so that past calls get it, too.">
+              {(id) => <Input id={id} type="date" value={from} onChange={(event) => setFrom(event.target.value)} />}
+            </Field>
+            <Field label="Source">
+              {(id) => <Input id={id} placeholder="https://…" value={source} onChange={(event) => setSource(event.target.value)} />}
+            </Field>
+          </div>
+        </div>
+        <footer>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" busy={add.isPending} disabled={!stated.length || !model.trim()}>
+            Add
+          </Button>
+        </footer>
+      </form>
+    </Modal>
+  );
+}
