@@ -195,10 +195,11 @@ def judge(
 
 
 @contextmanager
-def gateway(config: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
+def gateway(config: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
     """A gateway that answers: (process, port, when it was started). Stopped by SIGTERM."""
     port = _free_port()
     command = [sys.executable, "-m", "faregate", "--config", str(config), "--port", str(port)]
+    command += more
     began = time.monotonic()
     process = subprocess.Popen(
         command,

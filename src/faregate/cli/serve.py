@@ -65,6 +65,13 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
         raise click.ClickException(str(error)) from None
     if weak:
         click.echo(f"warning: {weak}", err=True)
+    ledger = _ledger(general) if general.ledger else None
+    if num_workers > 1:
+        from faregate.cli.several import uncountable
+
+        problem = uncountable(settings, num_workers, ledger)
+        if problem:
+            raise click.ClickException(problem)
     shared = Path(tempfile.mkdtemp(prefix="faregate-")) if num_workers > 1 else None
     boot = Boot(
         settings=settings,
@@ -75,7 +82,7 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
         shared=shared,
         workers=num_workers,
         otel=otel,
-        ledger=_ledger(general) if general.ledger else None,
+        ledger=ledger,
     )
     service = Service(boot)
     limits = general.limits

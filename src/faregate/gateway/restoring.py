@@ -55,6 +55,7 @@ class Restorer:
     async def _restore(self, account: Account) -> str:
         spends: list[Spend] = []
         if self._ledger is not None:
+            await asyncio.sleep(self._counters.calm_in())
             try:
                 spends = await self._spends(self._ledger, account)
             except FaregateError as error:

@@ -65,6 +65,10 @@ class Counters(Protocol):
         False where the counters cannot be reached.
         """
 
+    def calm_in(self) -> float:
+        """Seconds to wait before the ledger is read for :meth:`restore`, so that it has what other
+        processes settled before the counters forgot."""
+
     async def charge(self, account: Account, amount: int, at: float) -> None:
         """Record an amount without a hold: a lost call, a price learnt later."""
 
@@ -126,6 +130,10 @@ class MemoryCounters:
         """Make budgets known, with what the ledger says was spent."""
         self._book.restore(accounts, spends, self._clock())
         return True
+
+    def calm_in(self) -> float:
+        """There are no other processes."""
+        return 0.0
 
     async def charge(self, account: Account, amount: int, at: float) -> None:
         """Record an amount without a hold."""

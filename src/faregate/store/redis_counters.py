@@ -38,6 +38,10 @@ TIMEOUT = 0.05
 OWNER_SECONDS = 15.0
 """How long a process that says nothing keeps its holds."""
 
+CALM = 0.5
+"""Seconds until a settled call is in the database, with time to spare: what other processes settled
+before an outage is waited for, in case the server comes back empty."""
+
 _LATER = 100_000
 
 
@@ -71,7 +75,7 @@ class RedisCounters:
 
         Raises :class:`~faregate.errors.ConfigError` for an address that means nothing.
         """
-        self._lane = Lane(connect(url, timeout), timeout, self._tell_soon)
+        self._lane = Lane(connect(url, timeout), timeout, self._back)
         self._forms = Forms(prefix, secrets.token_hex(8))
         self._owner_ms = str(int(owner_seconds * 1000))
         self._owner_seconds = owner_seconds
@@ -82,6 +86,7 @@ class RedisCounters:
         self._later: deque[_Later] = deque(maxlen=_LATER)
         self._beating: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
+        self._back_at = float("-inf")
 
     @property
     def down(self) -> str:
@@ -168,6 +173,10 @@ class RedisCounters:
         except Unreachable:
             return False
         return True
+
+    def calm_in(self) -> float:
+        """Seconds until what was settled before the last outage is in the ledger."""
+        return max(self._back_at + CALM - time.monotonic(), 0.0)
 
     async def charge(self, account: Account, amount: int, at: float) -> None:
         """Record an amount without a hold, now or as soon as the server answers."""
@@ -282,6 +291,10 @@ class RedisCounters:
         self._later.append(what)
         self._tell_soon()
         return []
+
+    def _back(self) -> None:
+        self._back_at = time.monotonic()
+        self._tell_soon()
 
     def _tell_soon(self) -> None:
         if self._later and not self._lane.down and (self._telling is None or self._telling.done()):
