@@ -182,7 +182,9 @@ function useDialog(onClose: () => void, asking: boolean) {
     if (!dialog) return;
     const before = document.activeElement;
     dialog.showModal();
-    if (asking) dialog.querySelector<HTMLElement>(".body input, .body select, .body textarea, footer .primary")?.focus();
+    // Else the browser takes the first button, which would be "Close".
+    const first = asking && dialog.querySelector<HTMLElement>(".body input, .body select, .body textarea, footer .primary");
+    (first || dialog).focus();
     const cancelled = (event: Event) => {
       event.preventDefault();
       close.current();
@@ -216,6 +218,7 @@ export function Modal({
     <dialog
       ref={ref}
       className={names("modal", wide && "wide", className)}
+      tabIndex={-1}
       aria-labelledby={id}
       onMouseDown={(event) => {
         if (event.target === event.currentTarget) onClose();
@@ -251,6 +254,7 @@ export function Drawer({
     <dialog
       ref={ref}
       className="drawer"
+      tabIndex={-1}
       aria-labelledby={id}
       onMouseDown={(event) => {
         const box = event.currentTarget.getBoundingClientRect();

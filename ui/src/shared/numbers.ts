@@ -5,6 +5,11 @@ export function count(value: number): string {
   return WHOLE.format(value);
 }
 
+/** `1 call`, `12,345 calls` */
+export function calls(value: number): string {
+  return `${count(value)} ${value === 1 ? "call" : "calls"}`;
+}
+
 /** `12.3k`: for axes and narrow places; the whole number belongs in a title. */
 export function compact(value: number): string {
   const big = Math.abs(value);

@@ -6,7 +6,7 @@ import { useSession } from "../../app/session";
 import { api, gateway, type Key, type KeyIssued } from "../../client/api";
 import { Money, Time } from "../../shared/figures";
 import { Bones, Button, CopyButton, Drawer, ErrorBox, Field, Modal, Note, Select, Tag } from "../../shared/kit";
-import { count } from "../../shared/numbers";
+import { calls } from "../../shared/numbers";
 import { notify } from "../../shared/toasts";
 import { BudgetStanding, LimitStanding } from "../budgets/Standing";
 import { KeyForm } from "./KeyForm";
@@ -124,7 +124,7 @@ function Detail({
                         {each.group["served_model"] || "none answered"}
                       </Link>
                     </td>
-                    <td className="end dim">{count(each.calls)} calls</td>
+                    <td className="end dim">{calls(each.calls)}</td>
                     <td className="end">
                       <Money value={each.spend} minimum={each.minimum} />
                     </td>
@@ -134,7 +134,7 @@ function Detail({
                   <td>
                     <b>Total</b>
                   </td>
-                  <td className="end dim">{count(spend.data.total.calls)} calls</td>
+                  <td className="end dim">{calls(spend.data.total.calls)}</td>
                   <td className="end">
                     <b>
                       <Money value={spend.data.total.spend} minimum={spend.data.total.minimum} />

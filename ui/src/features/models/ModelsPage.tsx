@@ -6,7 +6,7 @@ import { api, type Deployment } from "../../client/api";
 import { Money } from "../../shared/figures";
 import { Bones, Dot, Drawer, Empty, ErrorBox, Input, Note, Tag } from "../../shared/kit";
 import { exact } from "../../shared/money";
-import { count, duration, percent } from "../../shared/numbers";
+import { calls, count, duration, percent } from "../../shared/numbers";
 import { date, dayStart, fromNow, utcDay } from "../../shared/time";
 import { Source } from "../logs/Receipt";
 import { UNIT_NAMES } from "../logs/words";
@@ -124,7 +124,7 @@ export function ModelsPage() {
                             className="quiet-link"
                             onClick={(event) => event.stopPropagation()}
                           >
-                            {count(use?.calls ?? 0)} calls
+                            {calls(use?.calls ?? 0)}
                           </Link>
                         </td>
                         <td className="end">

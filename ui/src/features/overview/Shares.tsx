@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { SpendGroup, Sums } from "../../client/api";
 import { Money } from "../../shared/figures";
 import { size } from "../../shared/money";
-import { count } from "../../shared/numbers";
+import { calls } from "../../shared/numbers";
 import { nameless } from "../usage/dimensions";
 
 /** The dearest of something, each with its share. */
@@ -40,7 +40,7 @@ export function Shares({
                     ? { days: String(days), by: dimension === "served_model" ? "key" : "served_model", [dimension]: [name] }
                     : { days: String(days), by: dimension }
                 }
-                title={`${name || nameless(dimension)}: ${count(each.calls)} calls`}
+                title={`${name || nameless(dimension)}: ${calls(each.calls)}`}
               >
                 <span className="back" style={{ width: `calc(${(size(each.spend) / whole) * 100}% - 12px)` }} />
                 <span className={name ? "cut grow" : "cut grow dim"}>{name || nameless(dimension)}</span>

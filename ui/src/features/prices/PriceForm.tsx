@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react";
 import { api, type Price } from "../../client/api";
 import { Button, ErrorBox, Field, Input, Modal, Select } from "../../shared/kit";
 import { amountOf, isAmount } from "../../shared/money";
-import { count } from "../../shared/numbers";
+import { calls } from "../../shared/numbers";
 import { notify } from "../../shared/toasts";
 
 const UNITS: { unit: Price["unit"]; label: string }[] = [
@@ -41,7 +41,7 @@ export function PriceForm({ model: asked, onClose }: { model: string; onClose: (
       });
       notify(
         found.fill.filled
-          ? `Added; ${count(found.fill.filled)} calls that waited have their price now`
+          ? `Added; ${calls(found.fill.filled)} that waited have their price now`
           : "Added; it applies from the next call on",
       );
       await queries.invalidateQueries();

@@ -7,7 +7,7 @@ import { useSession } from "../../app/session";
 import { api, client, type Price, type PriceQuery } from "../../client/api";
 import { Bones, Button, Check, Empty, ErrorBox, Input, Note, Select, Tag } from "../../shared/kit";
 import { exact } from "../../shared/money";
-import { count } from "../../shared/numbers";
+import { calls, count } from "../../shared/numbers";
 import { date } from "../../shared/time";
 import { notify } from "../../shared/toasts";
 import { Source } from "../logs/Receipt";
@@ -195,7 +195,7 @@ function Waiting({ onAdd }: { onAdd: (model: string) => void }) {
             <b>{each.served_model || "unnamed"}</b>
             <span>{each.deployment}</span>
             <Link to="/logs" search={{ served_model: [each.served_model], status: ["unpriced"] }} className="link">
-              {count(each.calls)} calls
+              {calls(each.calls)}
             </Link>
             {mayChange && (
               <Button small onClick={() => onAdd(each.served_model)}>

@@ -8,7 +8,7 @@ import { Money } from "../../shared/figures";
 import { Bones, Empty, ErrorBox, Field, Segments, Tag } from "../../shared/kit";
 import { Names } from "../../shared/Names";
 import { exact, size } from "../../shared/money";
-import { count, percent } from "../../shared/numbers";
+import { calls, count, percent } from "../../shared/numbers";
 import { dayStart, utcDay } from "../../shared/time";
 import { SpendChart } from "../usage/SpendChart";
 import "./router.css";
@@ -151,7 +151,7 @@ function Use({
                             {flow.from} → <b>{flow.to || "none answered"}</b>
                           </div>
                           <div className="line">
-                            <span className="dim">{count(group.calls)} calls</span>
+                            <span className="dim">{calls(group.calls)}</span>
                             <Money value={group.spend} minimum={group.minimum} />
                           </div>
                         </>

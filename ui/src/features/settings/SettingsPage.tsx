@@ -201,7 +201,7 @@ function Section({
   value: Record<string, unknown>;
   more?: Record<string, unknown>;
 }) {
-  const entries = [...Object.entries(value), ...Object.entries(more)].sort(([a], [b]) => a.localeCompare(b));
+  const entries = [...flat(value), ...flat(more)].sort(([a], [b]) => a.localeCompare(b));
   return (
     <div className="card">
       <header>
@@ -220,6 +220,15 @@ function Section({
         </dl>
       </div>
     </div>
+  );
+}
+
+/** Settings by their dotted names. */
+function flat(value: Record<string, unknown>, before = ""): [string, unknown][] {
+  return Object.entries(value).flatMap(([name, each]) =>
+    each !== null && typeof each === "object" && !Array.isArray(each) && Object.keys(each).length
+      ? flat(each as Record<string, unknown>, `${before}${name}.`)
+      : [[`${before}${name}`, each] as [string, unknown]],
   );
 }
 
