@@ -4,35 +4,56 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
+
+from msgspec import structs
 
 from faregate import __version__
-from faregate.admin.office import DeploymentState, Health, LedgerState, Status
+from faregate.admin.office import DeploymentState, Health, LedgerState, Status, Tried
+from faregate.admin.oidc import SignOn
+from faregate.admin.oidc_pages import make_sign_on
 from faregate.admin.paths import is_admin
 from faregate.admin.session import Sessions
 from faregate.admin.ui import ASGI, is_ui, make_ui
 from faregate.app import App, Receive, Send
-from faregate.config import Settings
+from faregate.config import ModelDeployment, Routing, Settings
+from faregate.control.stored_models import Stored, Terms
 from faregate.core.budget import Account, Standing
 from faregate.core.directory import Directory, Holder
 from faregate.core.pricebook import PriceBook
 from faregate.errors import ConfigError, ServiceUnavailableError
 from faregate.gateway.access import Access
+from faregate.gateway.asked import Labels
+from faregate.gateway.catalog import Catalog
+from faregate.gateway.health_checks import Refused, call_of, make_call
 from faregate.gateway.ledger import Ledger
 from faregate.gateway.relay import key_of
+from faregate.gateway.snapshot import Snapshot
 from faregate.store.protocol import Store
 from faregate.store.repricing import Learnt
+
+TEST = "connection-test"
+"""The tag of calls that only try a deployment."""
 
 _PATIENCE = 1.5
 _STATES: Mapping[str, Health] = {"closed": "healthy", "open": "cooling", "half_open": "probing"}
 
 
+class Models(Protocol):
+    """The deployments in force, as the process keeps them."""
+
+    catalog: Catalog
+
+    def terms(self) -> Terms:
+        """What those of the database are read with."""
+
+
 class Console:
     """The dashboard and the admin API, which is imported with its first request."""
 
-    def __init__(self, office: "Office", sessions: Sessions) -> None:
+    def __init__(self, office: "Office", sessions: Sessions, sign_on: SignOn) -> None:
         self._office = office
-        self._ui = make_ui(sessions)
+        self._ui = make_ui(sessions, sign_on=make_sign_on(sign_on))
         self._making: asyncio.Task[ASGI] | None = None
 
     def serves(self, path: str) -> bool:
@@ -69,17 +90,19 @@ class Office:
         access: Access,
         ledger: Ledger | None,
         sessions: Sessions,
+        models: Models,
         reload: Callable[[], str],
     ) -> None:
-        """``reload`` reads the configuration again and gives why it was refused, or nothing."""
+        """``models`` has the deployments in force; ``reload`` reads the configuration again and
+        gives why it was refused, or nothing."""
         self._app = app
         self._access = access
         self._ledger = ledger
         self._sessions = sessions
+        self._models = models
         self._reload = reload
         self._started_at = time.time()
         self.workers = 1
-        self.problems: list[str] = []
 
     def store(self) -> Store:
         """The ledger's database. Raises :class:`ServiceUnavailableError`."""
@@ -101,6 +124,50 @@ class Office:
     def book(self) -> PriceBook:
         """The prices in force, the added ones included."""
         return self._app.snapshot.book
+
+    def stored_models(self) -> Sequence[Stored]:
+        """The deployments of the database, those left out included."""
+        return self._models.catalog.stored
+
+    def terms(self) -> Terms:
+        """What deployments of the database are read with."""
+        return self._models.terms()
+
+    async def try_deployment(self, entry: ModelDeployment, model: str, holder: Holder) -> Tried:
+        """Call a deployment once, whether or not it is in force. Its failure puts nothing aside.
+
+        Raises :class:`APIError` where the call is not admitted, :class:`ConfigError` for a
+        deployment that cannot be called.
+        """
+        running = self._app.snapshot
+        alone = structs.replace(
+            running.settings,
+            models={model: (structs.replace(entry, model_name=model),)},
+            wildcards=(),
+            routing=Routing(),
+        )
+        (only,) = alone.deployments()
+        apart = Snapshot(alone, running.book, "", directory=running.directory)
+        apart.bounds = running.bounds
+        passage = call_of(apart, only, model, self._app)
+        passage.hold_for(holder, Labels((TEST,), ""))
+        began = time.perf_counter()
+        try:
+            failure = await make_call(passage)
+        except Refused as refused:
+            raise refused.error from None
+        receipt = passage.receipt
+        return Tried(
+            call_id=passage.call_id,
+            ok=failure is None,
+            status=passage.status if failure is None else failure.status,
+            seconds=time.perf_counter() - began,
+            served_model=receipt.charges[-1].served_model if receipt and failure is None else "",
+            receipt=receipt,
+            code="" if failure is None else failure.error.code,
+            message="" if failure is None else failure.error.message,
+            provider_message="" if failure is None else failure.said,
+        )
 
     async def applied(self) -> None:
         """Return once this process has applied the newest change, or after a moment."""
@@ -146,7 +213,7 @@ class Office:
             counters="redis" if self._access.shared else "memory",
             counters_up=not self._access.counters_down,
             applied=self._access.follower.sequence,
-            problems=tuple(self.directory().problems) + tuple(self.problems),
+            problems=tuple(self.directory().problems) + self._models.catalog.problems,
         )
 
     def conditions(self) -> Mapping[str, DeploymentState]:

@@ -9,14 +9,20 @@ from typing import Any
 
 from msgspec import Struct
 
+from faregate.admin.oidc import SignOn
 from faregate.admin.session import Sessions
 from faregate.app import App, Receive, Send
 from faregate.config import Settings
+from faregate.config.sign_on import rules_of
+from faregate.control import models
 from faregate.control.prices import added
+from faregate.control.sealing import Sealing
+from faregate.control.stored_models import NOUN, Terms
 from faregate.core.directory import Directory
 from faregate.core.pricebook import PriceBook
 from faregate.errors import FaregateError
 from faregate.gateway.access import Access, AccessOptions
+from faregate.gateway.catalog import Catalog, gathered, reasons
 from faregate.gateway.health_checks import HealthChecks
 from faregate.gateway.housekeeping import Housekeeping
 from faregate.gateway.ledger import Ledger, LedgerOptions
@@ -24,7 +30,7 @@ from faregate.gateway.ledger_metrics import access_families, ledger_families
 from faregate.gateway.logs import Logs, configure
 from faregate.gateway.metrics import Metrics
 from faregate.gateway.records import Sink
-from faregate.gateway.snapshot import Snapshot
+from faregate.gateway.snapshot import Snapshot, unusable
 from faregate.gateway.worth import appraised
 from faregate.office import Console, Office
 from faregate.store.journal_codec import Admission
@@ -54,6 +60,8 @@ class Boot(Struct, frozen=True, kw_only=True):
     """Changes when a file of the configuration does."""
     shared: Path | None = None
     """Where the workers of one server keep their numbers."""
+    salt_key: str = ""
+    """What secrets in the database are sealed with; empty: the master key."""
     otel: bool = False
     ledger: LedgerOptions | None = None
     """None: rows are not kept beyond the last ones in memory."""
@@ -74,6 +82,8 @@ class Service:
         self._checks: HealthChecks
         self._ledger: Ledger | None = None
         self._access: Access
+        self._sealing = Sealing(boot.salt_key or boot.master_key)
+        self.catalog = Catalog(file=boot.settings, settings=boot.settings)
         self._housekeeping: Housekeeping | None = None
         self._flush: Callable[[], None] | None = None
 
@@ -94,24 +104,44 @@ class Service:
         before = boot.stamp(running)
         try:
             settings = boot.reread()
-            snapshot = Snapshot(settings, self._book, boot.master_key, self._app.snapshot)
+            catalog = gathered(settings, self.catalog.entities, self.terms())
+            self._replace(catalog)
         except (FaregateError, OSError) as error:
             # No traceback: the message names every problem with its file and line.
             log.error("not reloaded, the running configuration stays:\n%s", error)  # noqa: TRY400
             return str(error)
-        self._app.snapshot = snapshot
         # A file that was written while it was read is read again.
         steady = boot.stamp(running) == before
         self._stamp = boot.stamp(settings) if steady else None
-        self._logs.conceal(secrets_of(settings, boot.master_key))
-        self._metrics.know(settings.names(), [entry.id for entry in settings.deployments()])
         self._checks.follow()
         self._access.follower.rebuild()
-        log.info("the configuration is reloaded: %d models", len(settings.models))
+        log.info("the configuration is reloaded: %d models", len(catalog.settings.models))
         later = [name for name in _AT_START if getattr(settings.general, name) != self._begun(name)]
         if later:
             log.warning("%s in general_settings: changed, and in force after a restart", later)
         return ""
+
+    def terms(self) -> Terms:
+        """What deployments of the database are read with."""
+        return Terms(
+            sealing=self._sealing,
+            usable=unusable,
+            priced=reasons(self._book),
+            shared=self.catalog.file.shared,
+        )
+
+    def _replace(self, catalog: Catalog) -> None:
+        """Other deployments are in force. Raises :class:`FaregateError` where they cannot be."""
+        settings, told = catalog.settings, self.catalog.problems
+        running = self._app.snapshot
+        self._app.snapshot = Snapshot(settings, self._book, self._boot.master_key, running)
+        self.catalog = catalog
+        secrets = secrets_of(settings, self._boot.master_key)
+        self._logs.conceal((*secrets, *catalog.secrets()))
+        self._metrics.know(settings.names(), [entry.id for entry in settings.deployments()])
+        for problem in catalog.problems:
+            if problem not in told:
+                log.error("%s", problem)
 
     def _begun(self, name: str) -> object:
         return getattr(self._boot.settings.general, name)
@@ -141,6 +171,7 @@ class Service:
         )
         self._logs.conceal(secrets_of(boot.settings, boot.master_key))
         snapshot = Snapshot(boot.settings, boot.book, boot.master_key)
+        snapshot.every_model_known = boot.ledger is None
         entries = boot.settings.deployments()
         self._metrics = Metrics(
             boot.settings.names(),
@@ -204,6 +235,8 @@ class Service:
         """Something else in the database has changed."""
         if kind == "price":
             await self._take_prices()
+        elif kind == NOUN:
+            await self._take_models()
         elif kind == REPRICED:
             await self._access.reread_budgets()
 
@@ -223,6 +256,23 @@ class Service:
                 await self._access.gate.reopen(entry.id)
         log.info("the price book has %d prices that were added to it", len(fresh))
 
+    async def _take_models(self) -> None:
+        """The deployments that the database keeps."""
+        assert self._ledger is not None
+        entities = await models.every(self._ledger.store())
+        while entities or self.catalog.entities:
+            file = self.catalog.file
+            # Opening secrets imports what a server without any never needs.
+            catalog = await asyncio.to_thread(gathered, file, entities, self.terms())
+            if self.catalog.file is not file:
+                continue  # reloaded meanwhile
+            try:
+                self._replace(catalog)
+            except FaregateError as error:
+                log.error("the database's deployments stay as they were: %s", error)  # noqa: TRY400
+            break
+        self._app.snapshot.every_model_known = True
+
     def _open_console(self) -> None:
         """The admin API and the dashboard."""
         app = self._app
@@ -230,10 +280,14 @@ class Service:
             self._boot.master_key,
             lambda key: app.snapshot.identify(key),  # noqa: PLW0108 - the snapshot is replaced
             lambda: app.snapshot.directory,
+            rules=lambda: rules_of(app.snapshot.settings.general.oidc),
         )
-        office = Office(app, self._access, self._ledger, sessions, self.reload)
+        sign_on = SignOn(
+            self._boot.master_key, sessions, lambda: app.snapshot.settings.general.oidc
+        )
+        office = Office(app, self._access, self._ledger, sessions, self, self.reload)
         office.workers = self._boot.workers
-        app.console = Console(office, sessions)
+        app.console = Console(office, sessions, sign_on)
         app.sign_in = sessions.enter
 
     async def _watch_files(self) -> None:
@@ -266,10 +320,8 @@ def secrets_of(settings: Settings, master_key: str) -> Iterable[str]:
     yield master_key
     if settings.general.database_url:
         yield settings.general.database_url.reveal()
+    if settings.general.oidc:
+        yield settings.general.oidc.client_secret.reveal()
     for entry in settings.deployments():
-        credential = entry.credential
-        for secret in (credential.api_key, credential.azure_ad_token, credential.client_secret):
-            if secret:
-                yield secret.reveal()
-        for value in entry.extra_headers.values():
-            yield value.reveal()
+        for secret in entry.secrets():
+            yield secret.reveal()

@@ -10,16 +10,21 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from faregate.admin.app import ASGI, make_app
-from faregate.admin.office import DeploymentState, LedgerState, Status
-from faregate.config.settings import Settings
+from faregate.admin.office import DeploymentState, LedgerState, Status, Tried
+from faregate.config.settings import ModelDeployment, Settings
+from faregate.control import models
 from faregate.control.fields import find_zone
 from faregate.control.prices import added
+from faregate.control.sealing import Sealing
+from faregate.control.stored_models import Stored, Terms
 from faregate.core.budget import Account, Standing
 from faregate.core.directory import MASTER_HOLDER, Directory, Holder, Maker
 from faregate.core.entities import NOUNS, noun_type, of_document
 from faregate.core.holds import Accounts
 from faregate.core.pricebook import PriceBook
 from faregate.errors import AuthenticationError, ConfigError, ServiceUnavailableError
+from faregate.gateway.catalog import Catalog, gathered
+from faregate.gateway.snapshot import unusable
 from faregate.prices.load import load_book
 from faregate.store.memory import MemoryStore
 from faregate.store.protocol import Store
@@ -38,6 +43,9 @@ class FakeOffice:
             {"model_name": "router"},
             {"model_name": "mini", "model": "azure_ai/gpt-5-mini"},
         )
+        self._catalog = Catalog(file=self._settings, settings=self._settings)
+        self.tried: list[ModelDeployment] = []
+        self.outcome = Tried(call_id="call_1", ok=True, status=200, seconds=0.25)
         self._directory = Directory()
         self._book = load_book()
         self.counted: Accounts | None = Accounts()
@@ -51,7 +59,17 @@ class FakeOffice:
         return self._store
 
     def settings(self) -> Settings:
-        return self._settings
+        return self._catalog.settings
+
+    def terms(self) -> Terms:
+        return Terms(sealing=Sealing(MASTER), usable=unusable)
+
+    def stored_models(self) -> Sequence[Stored]:
+        return self._catalog.stored
+
+    async def try_deployment(self, entry: ModelDeployment, model: str, holder: Holder) -> Tried:
+        self.tried.append(entry)
+        return self.outcome
 
     def directory(self) -> Directory:
         return self._directory
@@ -60,6 +78,7 @@ class FakeOffice:
         return self._book
 
     async def applied(self) -> None:
+        self._catalog = gathered(self._settings, await models.every(self._store), self.terms())
         found: dict[str, list[Any]] = {}
         for noun in NOUNS:
             kind: Any = noun_type(noun)

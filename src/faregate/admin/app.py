@@ -15,6 +15,7 @@ from faregate.admin import (
     keys,
     limits,
     litellm_keys,
+    litellm_models,
     litellm_spend,
     litellm_teams,
     litellm_users,
@@ -25,6 +26,7 @@ from faregate.admin import (
     router,
     settings,
     spend,
+    stored_models,
     teams,
     users,
 )
@@ -60,6 +62,7 @@ TABLES = (
     budgets.table,
     limits.table,
     models.table,
+    stored_models.table,
     prices.table,
     router.table,
     audit.table,
@@ -68,6 +71,7 @@ TABLES = (
     litellm_teams.table,
     litellm_users.table,
     litellm_spend.table,
+    litellm_models.table,
 )
 
 

@@ -13,7 +13,7 @@ from faregate.types import JsonObject
 
 table = Table("audit")
 
-_SECRET = frozenset({"hash", "previous_hash"})
+_SECRET = frozenset({"hash", "previous_hash", "sealed"})
 _AT_ONCE = 1_000
 _MOST_LOOKED_AT = 20_000
 
@@ -33,7 +33,7 @@ class AuditEntry(Shown):
     action: str
     """`create`, `update` or `delete`."""
     changed: list[str]
-    """The fields that changed; of a key's secret only that it did (`secret`)."""
+    """The fields that changed; of a secret only that it did (`secret`)."""
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     """Without anything secret. Money is text in USD; instants are Unix seconds here."""

@@ -1,8 +1,13 @@
-"""``/api/models``: the deployments, how they are, and what they cost. Read-only in this version."""
+"""``/api/models``: the deployments, how they are, and what they cost. Those of the database are
+changed by ``stored_models.py``."""
 
 import time
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
+from fastapi import Response
+
+from faregate.admin.desks import tag
 from faregate.admin.office import DeploymentState
 from faregate.admin.receipts import Price, show_price
 from faregate.admin.table import Table
@@ -14,14 +19,18 @@ from faregate.admin.wire import (
     Money,
     Shown,
     Who,
+    instant,
     maybe_instant,
     page_by_place,
 )
+from faregate.config.problems import Problem
 from faregate.config.settings import ModelDeployment
+from faregate.control.stored_models import Stored
 from faregate.control.waiting import price_list
 from faregate.core.pricebook import PriceBook, Unpriced
 from faregate.errors import NotFoundError
 from faregate.money import format_price
+from faregate.types import Deployment as Facts
 from faregate.types import Unit
 
 table = Table("models")
@@ -46,8 +55,22 @@ class Condition(Shown):
     check_error: str
 
 
+class StoredDocument(Shown):
+    """What the database keeps of a deployment, for a form: as it was stated, without secrets."""
+
+    version: int
+    model_name: str
+    params: dict[str, Any]
+    """As in `params` of the configuration."""
+    secrets: list[str]
+    """The fields that hold a secret: `api_key`, `extra_headers.x-team` …"""
+    model_info: dict[str, Any]
+    created_at: Instant
+    updated_at: Instant
+
+
 class Deployment(Shown):
-    """A deployment: one entry of the model list."""
+    """A deployment: one entry of the model list, or of the database."""
 
     id: str
     model_name: str
@@ -69,6 +92,14 @@ class Deployment(Shown):
     file: str
     line: int
     editable: bool
+    disabled: bool
+    """No call goes to it until it is enabled."""
+    problem: str
+    """Why it is left out; empty when it is not."""
+    notes: list[str]
+    """What its reader was warned of; of the configuration's file: see the settings."""
+    stored: StoredDocument | None
+    """Null for one of the configuration's file."""
     order: int
     weight: float | None
     tags: list[str]
@@ -101,10 +132,11 @@ class DeploymentPage(Shown):
 async def list_models(
     who: Who, q: str = "", model: str | None = None, cursor: Cursor = None, limit: Limit = 100
 ) -> DeploymentPage:
-    """Deployments. `q` is looked for in ids, model names and upstream models."""
+    """Deployments, those that are switched off or left out last. `q` is looked for in ids, model
+    names and upstream models."""
     found = [
         each
-        for each in who.office.settings().deployments()
+        for each in _every(who)
         if (model is None or each.model_name == model) and _says(each, q.lower())
     ]
     cut = page_by_place(found, cursor, limit)
@@ -112,25 +144,59 @@ async def list_models(
 
 
 @table.route("GET", "/api/models/{deployment_id:path}", "read", "getModel")
-async def get_model(who: Who, deployment_id: str) -> Deployment:
-    """One deployment."""
-    for each in who.office.settings().deployments():
+async def get_model(who: Who, deployment_id: str, response: Response) -> Deployment:
+    """One deployment. Of one in the database, `ETag` is the version."""
+    for each in _every(who):
         if each.id == deployment_id:
-            return show_all(who, [each])[0]
+            (shown,) = show_all(who, [each])
+            if shown.stored is not None:
+                tag(response, shown.stored.version)
+            return shown
     raise NotFoundError(f"there is no deployment {deployment_id[:128]!r}", code="not_found")
 
 
-def show_all(who: Asked, entries: list[ModelDeployment]) -> list[Deployment]:
+def _every(who: Asked) -> list[ModelDeployment]:
+    """Every deployment: those in force, then those of the database that are not."""
+    active = who.office.settings().deployments()
+    known = {each.id for each in active}
+    idle = (each for each in who.office.stored_models() if each.id not in known)
+    return [*active, *(entry_of(each) for each in idle)]
+
+
+def entry_of(stored: Stored) -> ModelDeployment:
+    """A stored deployment's entry; of one that cannot be read, as much as can be said."""
+    if stored.entry is not None:
+        return stored.entry
+    facts = Facts(id=stored.id, provider="", route="direct", upstream_model="", api_base="")
+    file = f"database:{stored.id}"
+    return ModelDeployment(model_name=stored.document.model_name, deployment=facts, file=file)
+
+
+def show_all(who: Asked, entries: Sequence[ModelDeployment]) -> list[Deployment]:
     """Deployments as they are shown."""
     book, states = who.office.book(), who.office.conditions()
+    stored = {each.id: each for each in who.office.stored_models()}
     now = time.time()
-    return [show(each, states.get(each.id) or DeploymentState(), book, now) for each in entries]
+    return [
+        show(
+            each,
+            states.get(each.id) or DeploymentState(),
+            _prices(each, book, now),
+            stored.get(each.id) if each.file == f"database:{each.id}" else None,
+        )
+        for each in entries
+    ]
 
 
-def show(entry: ModelDeployment, state: DeploymentState, book: PriceBook, now: float) -> Deployment:
+def show(
+    entry: ModelDeployment,
+    state: DeploymentState,
+    priced: tuple[list[Price], str],
+    stored: Stored | None,
+) -> Deployment:
     """A deployment as it is shown."""
     facts = entry.deployment
-    prices, unpriced = _prices(entry, book, now)
+    prices, unpriced = priced
     own = facts.own_prices
     return Deployment(
         id=entry.id,
@@ -144,10 +210,14 @@ def show(entry: ModelDeployment, state: DeploymentState, book: PriceBook, now: f
         api_base=facts.api_base,
         api_version=facts.api_version,
         credential=_credential(entry),
-        source="config",
+        source="config" if stored is None else "database",
         file=entry.file,
         line=entry.line,
-        editable=False,
+        editable=stored is not None,
+        disabled=stored is not None and stored.document.disabled,
+        problem="" if stored is None else stored.problem,
+        notes=[] if stored is None else [_note(each) for each in stored.warnings],
+        stored=None if stored is None else show_stored(stored),
         order=entry.order,
         weight=entry.weight,
         tags=list(entry.tags),
@@ -158,14 +228,7 @@ def show(entry: ModelDeployment, state: DeploymentState, book: PriceBook, now: f
         stream_timeout=entry.stream_timeout,
         on_unpriced=entry.on_unpriced,
         discount=facts.discount_bp / 10_000,
-        condition=Condition(
-            state=state.state,
-            in_flight=state.in_flight,
-            cooldown_seconds=state.cooldown_seconds,
-            time_to_first_byte=state.time_to_first_byte,
-            checked_at=maybe_instant(state.checked_at),
-            check_error=state.check_error,
-        ),
+        condition=_condition(state),
         prices=prices,
         own_prices=None
         if own is None
@@ -177,8 +240,39 @@ def show(entry: ModelDeployment, state: DeploymentState, book: PriceBook, now: f
     )
 
 
+def show_stored(stored: Stored) -> StoredDocument:
+    """What the database keeps, without secrets."""
+    document = stored.document
+    return StoredDocument(
+        version=stored.version,
+        model_name=document.model_name,
+        params=dict(document.params),
+        secrets=sorted(document.sealed),
+        model_info=dict(document.model_info),
+        created_at=instant(document.created_at),
+        updated_at=instant(document.updated_at),
+    )
+
+
+def _note(problem: Problem) -> str:
+    return f"{problem.key}: {problem.message}" if problem.key else problem.message
+
+
+def _condition(state: DeploymentState) -> Condition:
+    return Condition(
+        state=state.state,
+        in_flight=state.in_flight,
+        cooldown_seconds=state.cooldown_seconds,
+        time_to_first_byte=state.time_to_first_byte,
+        checked_at=maybe_instant(state.checked_at),
+        check_error=state.check_error,
+    )
+
+
 def _prices(entry: ModelDeployment, book: PriceBook, now: float) -> tuple[list[Price], str]:
     facts = entry.deployment
+    if not facts.provider:
+        return [], ""
     listed = price_list(facts.provider)
     if facts.route == "model_router":
         fee = book.router_fee(listed, now) if facts.router_fee is None else None

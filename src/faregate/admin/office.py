@@ -5,12 +5,14 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from faregate.config.settings import Settings
+from faregate.config.settings import ModelDeployment, Settings
+from faregate.control.stored_models import Stored, Terms
 from faregate.core.budget import Account, Standing
 from faregate.core.directory import Directory, Holder
 from faregate.core.pricebook import PriceBook
 from faregate.store.protocol import Store
 from faregate.store.repricing import Learnt
+from faregate.types import Receipt
 
 Health: TypeAlias = Literal["healthy", "cooling", "probing", "failing"]
 
@@ -59,6 +61,25 @@ class Status(Struct, frozen=True, kw_only=True):
     """What an operator should look at, a sentence each; no secrets."""
 
 
+class Tried(Struct, frozen=True, kw_only=True):
+    """What became of one real call to a deployment."""
+
+    call_id: str
+    ok: bool
+    status: int
+    """The provider's; ours where there was no answer."""
+    seconds: float
+    served_model: str = ""
+    receipt: Receipt | None = None
+    """What it cost; None where nothing is billed."""
+    code: str = ""
+    """Of the error; empty for a success."""
+    message: str = ""
+    """The error in words, without any credential."""
+    provider_message: str = ""
+    """What the provider said itself."""
+
+
 class Office(Protocol):
     """The process that serves, as the admin sees it. Every method is called in its event loop."""
 
@@ -74,6 +95,17 @@ class Office(Protocol):
 
     def directory(self) -> Directory:
         """The keys, teams, users, budgets and limits in force."""
+
+    def terms(self) -> Terms:
+        """What deployments of the database are read with."""
+
+    def stored_models(self) -> Sequence[Stored]:
+        """The deployments of the database as they are in force here, those left out included."""
+
+    async def try_deployment(self, entry: ModelDeployment, model: str, holder: Holder) -> Tried:
+        """Call a deployment once, whether or not it is in force, as ``model`` and for ``holder``,
+        who pays for it. Raises :class:`~faregate.errors.APIError` where the call is not admitted,
+        and :class:`~faregate.errors.ConfigError` for a deployment that cannot be called."""
 
     def book(self) -> PriceBook:
         """The prices in force, the added ones included."""

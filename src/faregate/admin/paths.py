@@ -4,7 +4,15 @@ NATIVE = "/api"
 LITELLM = ("/key/", "/team/", "/user/")
 """Beginnings of paths whose names are LiteLLM's."""
 
-LITELLM_PATHS = ("/model/info", "/v1/model/info", "/spend/logs", "/global/spend/report")
+LITELLM_PATHS = (
+    "/model/info",
+    "/v1/model/info",
+    "/model/new",
+    "/model/update",
+    "/model/delete",
+    "/spend/logs",
+    "/global/spend/report",
+)
 
 
 def is_admin(path: str) -> bool:

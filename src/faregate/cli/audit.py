@@ -21,7 +21,7 @@ from faregate.money import format_price, format_usd
 from faregate.store.protocol import Change, Store
 from faregate.types import JsonObject
 
-_SECRET = frozenset({"hash", "previous_hash"})
+_SECRET = frozenset({"hash", "previous_hash", "sealed"})
 _UNTOLD = frozenset({*_SECRET, "id", "shown", "created_at", "updated_at", "scope", "scope_id"})
 _INSTANTS = frozenset({"expires_at", "previous_until", "effective_from", "effective_to"})
 _LONGEST = 120
@@ -100,7 +100,9 @@ def _told(change: Change) -> str:
         for name in names
         if before.get(name, "–") != after.get(name, "–")
     ]
-    if change.before is not None and change.before.get("hash") != change.after.get("hash"):
+    if change.before is not None and any(
+        change.before.get(name) != change.after.get(name) for name in _SECRET - {"previous_hash"}
+    ):
         told.insert(0, "secret replaced")
     return _short("changed", told)
 

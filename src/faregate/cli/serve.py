@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from faregate.cli.master_key import check_weak, data_dir, find_key
-from faregate.config import ConfigProblems, General, Settings
+from faregate.config import ConfigProblems, General, Problem, Settings
 from faregate.config.loading import load
 from faregate.core.pricebook import PriceBook, Unpriced
 from faregate.errors import ConfigError, FaregateError
@@ -77,6 +77,7 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
         settings=settings,
         master_key=key,
         book=book,
+        salt_key=os.environ.get("FAREGATE_SALT_KEY", ""),
         reread=lambda: _read_config(config, book),
         stamp=_stamp,
         shared=shared,
@@ -175,9 +176,14 @@ def _load(path: Path, book: PriceBook) -> Settings:
 
 
 def _read_config(path: Path, book: PriceBook) -> Settings:
+    from faregate.admin.oidc_token import NOT_INSTALLED, installed
     from faregate.gateway.snapshot import unusable
 
-    return load(path, os.environ, _read, priced=_priced(book), usable=unusable)
+    settings = load(path, os.environ, _read, priced=_priced(book), usable=unusable)
+    if settings.general.oidc is not None and not installed():
+        problem = Problem(settings.files[0], 0, "general_settings.oidc", NOT_INSTALLED)
+        raise ConfigProblems((problem, *settings.warnings))
+    return settings
 
 
 def _read(path: Path) -> str:

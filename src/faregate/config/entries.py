@@ -3,14 +3,12 @@
 import re
 from typing import Any
 
-from msgspec import Struct
-
 from faregate import providers
 from faregate.config import foreign, keys, kinds
 from faregate.config.credentials import credential_of
 from faregate.config.document import Node
 from faregate.config.reading import Found, Reader, nearest
-from faregate.config.settings import ModelDeployment
+from faregate.config.settings import ModelDeployment, Shared
 from faregate.core.naming import parse_model
 from faregate.errors import ConfigError
 from faregate.money import Usd
@@ -29,14 +27,6 @@ _TAKEN_OVER = (
     "max_retries", "extra_headers", "drop_params", "additional_drop_params", "on_disconnect",
     "drain_seconds", "drain_bytes", "on_unpriced",
 )  # fmt: skip
-
-
-class Shared(Struct, frozen=True, kw_only=True):
-    """What entries take over where they say nothing themselves."""
-
-    drop_params: bool = False
-    max_parallel_requests: int | None = None
-    defaults: dict[str, Any] = {}
 
 
 def read_entry(node: Node, path: str, reader: Reader, shared: Shared) -> ModelDeployment | None:

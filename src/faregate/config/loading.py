@@ -1,13 +1,13 @@
 """Files to :class:`~faregate.config.settings.Settings`: the steps, in order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec import structs
 
 from faregate.config.checks import Priced, Usable, Whole, check
 from faregate.config.document import Node, Scalar, Table
-from faregate.config.entries import Shared, read_entry
+from faregate.config.entries import read_entry
 from faregate.config.files import Gathered, Read, gather
 from faregate.config.ids import with_ids
 from faregate.config.problems import ConfigProblems, Problem
@@ -20,7 +20,7 @@ from faregate.config.sections import (
     top_section,
     variables,
 )
-from faregate.config.settings import ModelDeployment, Settings
+from faregate.config.settings import ModelDeployment, Settings, Shared
 
 
 def load(
@@ -30,12 +30,14 @@ def load(
     *,
     priced: Priced | None = None,
     usable: Usable | None = None,
+    shared: Shared | None = None,
 ) -> Settings:
     """The settings of a file and what it includes.
 
     ``read`` gives the text of a file, ``environ`` answers ``os.environ/NAME``. ``priced`` says why
     a deployment's calls could not be priced (None: they can); without it prices are not checked.
-    ``usable`` says why a deployment cannot be called (empty: it can).
+    ``usable`` says why a deployment cannot be called (empty: it can). ``shared`` stands in for what
+    entries take over from the sections of the text.
 
     Raises :class:`~faregate.config.problems.ConfigProblems` with everything that is wrong, warnings
     included. With warnings alone, they are in ``Settings.warnings``.
@@ -48,7 +50,7 @@ def load(
     reader.environ = {**environ, **variables(top, reader)}
     found = read_sections(top, reader)
     general = general_of(found, reader)
-    shared = Shared(
+    shared = shared or Shared(
         drop_params=found.settings.get("drop_params", False),
         max_parallel_requests=general.max_parallel_requests,
         defaults=found.router.get("default_litellm_params", {}),
@@ -67,6 +69,7 @@ def load(
         routing=routing_of(found, _stated(nodes), reader),
         general=general,
         redis=redis_of(found),
+        shared=shared,
         files=gathered.files,
     )
     check(Whole(settings, found, _stated(nodes)), reader, priced, usable)
@@ -74,6 +77,12 @@ def load(
     if reader.failed:
         raise ConfigProblems(problems)
     return structs.replace(settings, warnings=problems)
+
+
+def joined(settings: Settings, more: Iterable[ModelDeployment]) -> Settings:
+    """The settings with further deployments, which come after those of the same name."""
+    models, wildcards = _by_name((*settings.deployments(), *more))
+    return structs.replace(settings, models=models, wildcards=wildcards)
 
 
 def _stated(nodes: tuple[Node, ...]) -> frozenset[str]:
@@ -84,7 +93,7 @@ def _stated(nodes: tuple[Node, ...]) -> frozenset[str]:
 
 
 def _by_name(
-    entries: tuple[ModelDeployment, ...],
+    entries: Iterable[ModelDeployment],
 ) -> tuple[
     dict[str, tuple[ModelDeployment, ...]],
     tuple[tuple[str, tuple[ModelDeployment, ...]], ...],

@@ -4,7 +4,7 @@ Seconds are floats, money is pico-dollars, secrets are :class:`~faregate.config.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
 
@@ -92,6 +92,14 @@ class ModelDeployment(Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         """The deployment's id; unique, and the same after a reload."""
         return self.deployment.id
+
+    def secrets(self) -> Iterator[Secret]:
+        """Every secret it holds."""
+        credential = self.credential
+        held = (credential.api_key, credential.azure_ad_token, credential.client_secret)
+        for secret in (*held, *self.extra_headers.values()):
+            if secret:
+                yield secret
 
 
 class Routing(Struct, frozen=True, kw_only=True):
@@ -230,6 +238,14 @@ class General(Struct, frozen=True, kw_only=True):
     metrics: Metrics = Metrics()
 
 
+class Shared(Struct, frozen=True, kw_only=True):
+    """What deployments take over where they say nothing themselves."""
+
+    drop_params: bool = False
+    max_parallel_requests: int | None = None
+    defaults: Mapping[str, Any] = {}
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """A whole configuration."""
 
@@ -240,6 +256,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     routing: Routing = Routing()
     general: General = General()
     redis: Redis | None = None
+    shared: Shared = Shared()
     files: tuple[str, ...] = ()
     """Every file that was read, the main one first; watch these."""
     warnings: tuple[Problem, ...] = ()

@@ -68,6 +68,8 @@ class Follower:
         self._store: Store | None = None
         self._task: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._due: set[str] = set()
+        """Kinds whose change is still to be told."""
         self.fresh = False
         """Whether the database was read; before that, keys may exist that are not known here."""
 
@@ -135,6 +137,7 @@ class Follower:
             if not self.fresh:
                 await self._read_all(store)
                 return
+            await self._tell()
             changes = await store.changes(self._sequence)
             while changes:
                 await self._take(changes)
@@ -151,17 +154,16 @@ class Follower:
         self.fresh = True
         self._on_directory(directory)
         self._unkept = True
-        for kind in ("price", "model"):
-            await self._on_other(kind)
+        self._due |= {"price", "model"}
+        await self._tell()
 
     async def _take(self, changes: list[Change]) -> None:
-        others: set[str] = set()
         known = False
         for change in changes:
             self._sequence = change.sequence
             documents = self._documents.get(change.kind)
             if documents is None:
-                others.add(change.kind)
+                self._due.add(change.kind)
             elif change.after is None:
                 documents.pop(change.id, None)
                 known = True
@@ -171,8 +173,13 @@ class Follower:
         if known:
             await self._publish()
             self._unkept = True
-        for kind in sorted(others):
+        await self._tell()
+
+    async def _tell(self) -> None:
+        """What could not be read this time is told again the next."""
+        for kind in sorted(self._due, reverse=True):  # prices before what is called
             await self._on_other(kind)
+            self._due.discard(kind)
 
     async def _publish(self) -> None:
         # In a thread: with ten thousand keys it takes longer than a call may wait.

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import msgspec
 from msgspec import Struct
@@ -51,6 +51,16 @@ class Checked(Struct, frozen=True, kw_only=True):
     error: str = ""
     """The error's code; empty for a success."""
     seconds: float
+
+
+class Failure(NamedTuple):
+    """Why a call was not answered."""
+
+    error: APIError
+    status: int
+    """The provider's; 408 or 502 where it did not answer."""
+    said: str
+    """The provider's own words; empty where it did not answer."""
 
 
 _results = msgspec.json.Decoder(dict[str, Checked])
@@ -144,21 +154,12 @@ class HealthChecks:
             condition = snapshot.router.conditions[entry.id]
             if not condition.available(now) or condition.free_at(now) > now:
                 return
-            passage = _passage(snapshot, entry, self._desk)
+            passage = call_of(snapshot, entry, entry.model_name, self._desk)
+            passage.key = KEY
             try:
-                holding = self._desk.admit(passage)
-                if holding is not None:
-                    await holding
-            except APIError:
+                await make_call(passage)
+            except Refused:
                 return  # the process has enough to do, or could not record the call
-            try:
-                await _call(passage, entry)
-            except asyncio.CancelledError:
-                passage.cancelled()
-                await asyncio.shield(estimate(passage))
-                raise
-            finally:
-                await passage.finish()
             self._found[entry.id] = Checked(
                 at=passage.at,
                 ok=passage.outcome == "completed",
@@ -167,40 +168,73 @@ class HealthChecks:
             )
 
 
-def _passage(snapshot: Snapshot, entry: ModelDeployment, desk: Desk) -> Passage:
-    """A call to this one deployment, from nobody."""
+class Refused(Exception):  # noqa: N818 - what became of it
+    """The call was not admitted; ``error`` says why."""
+
+    def __init__(self, error: APIError) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
+def call_of(snapshot: Snapshot, entry: ModelDeployment, model: str, desk: Desk) -> Passage:
+    """The smallest call there is, to this one deployment of a snapshot, from nobody."""
     chat = entry.mode != "embedding"
-    asked = Asked(splice.open_object(_CHAT if chat else _EMBEDDING), entry.model_name, chat=chat)
+    asked = Asked(splice.open_object(_CHAT if chat else _EMBEDDING), model, chat=chat)
     asked.patience = PATIENCE
     only = Members((0,), (entry,), (snapshot.router.conditions[entry.id],), (0,))
     attempts: Attempts[ModelDeployment] = Attempts(
-        entry.model_name, _NO_REPEAT, lambda *_: only, deadline=None
+        model, _NO_REPEAT, lambda *_: only, deadline=None
     )
     scope = {"type": "http", "method": "POST", "path": "/health", "headers": ()}
     exchange = Exchange(scope, _nothing_comes, _nobody_reads)
     operation = "chat/completions" if chat else "embeddings"
-    found = Passage(exchange, snapshot, operation, asked, attempts, desk)
-    found.key = KEY
-    return found
+    return Passage(exchange, snapshot, operation, asked, attempts, desk)
 
 
-async def _call(passage: Passage, entry: ModelDeployment) -> None:
+async def make_call(passage: Passage) -> Failure | None:
+    """Make a call of :func:`call_of`, from admission to its row: None when it was answered.
+
+    Raises :class:`Refused` when it is not admitted.
+    """
+    try:
+        holding = passage.desk.admit(passage)
+        if holding is not None:
+            await holding
+    except APIError as error:
+        raise Refused(error) from None
+    try:
+        return await _call(passage)
+    except asyncio.CancelledError:
+        passage.cancelled()
+        await asyncio.shield(estimate(passage))
+        raise
+    except Exception:
+        passage.crashed()
+        raise
+    finally:
+        await passage.finish()
+
+
+async def _call(passage: Passage) -> Failure | None:
     step = passage.attempts.next(None, time.monotonic(), random.random)
     assert isinstance(step, Try)
-    passage.outlet = outlet = passage.snapshot.outlet(entry)
+    passage.outlet = outlet = passage.snapshot.outlet(step.deployment)
     try:
         error = await send_whole(passage, outlet)
         # max_tokens has another name elsewhere
         if error is not None and passage.drop(error, outlet, anyway=True):
             error = await send_whole(passage, outlet)
     except (APIError, ConfigError) as wrong:
-        passage.failed(
-            wrong if isinstance(wrong, APIError) else failures.bad_request("not a call it takes")
-        )
-        return
-    if error is not None:
-        passage.attempts.next(error, time.monotonic(), random.random)
-        passage.failed(failures.exception(error, outlet, passage.asked.model))
+        failed = wrong if isinstance(wrong, APIError) else failures.bad_request(str(wrong))
+        passage.failed(failed)
+        return Failure(failed, failed.status_code, "")
+    if error is None:
+        return None
+    passage.attempts.next(error, time.monotonic(), random.random)
+    failed = failures.exception(error, outlet, passage.asked.model)
+    passage.failed(failed)
+    said = "" if passage.tries[-1].status == 0 else outlet.conceal(error.message)
+    return Failure(failed, error.status, said)
 
 
 async def _nothing_comes() -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Snapshot:
         self.directory: Directory = directory
         self.every_key_known: bool = previous is None or previous.every_key_known
         """False until the database was read: a key that is not known may yet be one."""
+        self.every_model_known: bool = previous is None or previous.every_model_known
+        """False until the database's deployments were read."""
         known = previous is not None and previous.book is book
         self.bounds: WorstCases = (
             previous.bounds if previous is not None and known else WorstCases(book)
@@ -113,7 +115,8 @@ class Snapshot:
 
     def check_allowed(self, holder: Holder, model: str) -> None:
         """Raises :class:`PermissionDeniedError` for a model its holder may not call, and
-        :class:`NotFoundError`, listing the names the holder may see, for one nobody configured.
+        :class:`NotFoundError`, listing the names the holder may see, for one nobody configured
+        (:class:`ServiceUnavailableError` while the database may still know it).
         """
         refusal = holder.refusal(model)
         if model not in self.settings.models and not self.settings.find(model):
@@ -127,7 +130,14 @@ class Snapshot:
         """The model names a holder may call, of those that are listed."""
         return tuple(name for name in self.settings.names() if holder.refusal(name) is None)
 
-    def _unknown(self, holder: Holder, model: str) -> NotFoundError:
+    def _unknown(self, holder: Holder, model: str) -> NotFoundError | ServiceUnavailableError:
+        if not self.every_model_known:
+            return ServiceUnavailableError(
+                "the deployments are still being read from the database; ask again in a moment",
+                model=model[:200],
+                code="models_unknown",
+                retry_after=1.0,
+            )
         names = self.names(holder)
         listed = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         return NotFoundError(

@@ -1,0 +1,80 @@
+"""The deployments in force: those of the configuration's file, and those of the database."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from faregate import providers
+from faregate.config.loading import joined
+from faregate.config.settings import Settings
+from faregate.control.stored_models import Stored, Terms, read_stored
+from faregate.core.pricebook import PriceBook, Unpriced
+from faregate.store.protocol import Entity
+from faregate.types import Deployment
+
+_SHOWN = 400  # characters of a problem
+
+
+class Catalog(Struct, frozen=True, kw_only=True):
+    """A file's settings and the deployments of the database, put together."""
+
+    file: Settings
+    """What the configuration's file says alone."""
+    entities: tuple[Entity, ...] = ()
+    stored: tuple[Stored, ...] = ()
+    settings: Settings
+    """Both together."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """A sentence for each deployment that is left out."""
+        return tuple(
+            f"the deployment {each.id!r} of {each.document.model_name!r} is left out: "
+            f"{each.problem[:_SHOWN]}"
+            for each in self.stored
+            if each.problem
+        )
+
+    def secrets(self) -> Iterable[str]:
+        """The secrets of deployments that are not in force, too."""
+        for each in self.stored:
+            if each.entry is not None and not each.serves and not each.problem:
+                for secret in each.entry.secrets():
+                    yield secret.reveal()
+
+
+def gathered(file: Settings, entities: Sequence[Entity], terms: Terms) -> Catalog:
+    """Everything that can be had of both. One bad deployment of the database is left out; the file
+    wins where both have an id."""
+    terms = replace(terms, shared=file.shared)
+    taken = {entry.id for entry in file.deployments()}
+    stored = []
+    for each in entities:
+        found = read_stored(terms, each)
+        if each.id in taken and not found.problem:
+            problem = "the configuration's file has a deployment of the same id; change one of them"
+            found = replace(found, problem=problem)
+        stored.append(found)
+    more = [each.entry for each in stored if each.serves and each.entry is not None]
+    return Catalog(
+        file=file,
+        entities=tuple(entities),
+        stored=tuple(stored),
+        settings=joined(file, more) if more else file,
+    )
+
+
+def reasons(book: PriceBook) -> Callable[[Deployment], str | None]:
+    """Why calls of a deployment would have no price; None where they have one."""
+
+    def reason(deployment: Deployment) -> str | None:
+        if deployment.own_prices is not None or deployment.route == "model_router":
+            return None
+        price_list = providers.get(deployment.provider).price_list
+        name = deployment.base_model or deployment.upstream_model
+        found = book.lookup(price_list, name, deployment.scope, at=time.time())
+        return found.reason if isinstance(found, Unpriced) else None
+
+    return reason
