@@ -1,6 +1,7 @@
 """``/api/models``, where it changes something: deployments kept in the database, and whether one
 answers."""
 
+import time
 from typing import Any, Literal
 
 from fastapi import Response
@@ -276,7 +277,9 @@ def exact(params: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _draft(who: Asked, body: DraftInput) -> Draft:
-    return await control.draft_of(desk(who), who.office.terms(), fields(body), body.id or "")
+    if not body.id:  # which needs no database
+        return control.fresh(fields(body), time.time())
+    return await control.draft_of(desk(who), who.office.terms(), fields(body), body.id)
 
 
 async def _entry(who: Asked, body: TestInput) -> ModelDeployment:

@@ -50,8 +50,7 @@ async def make(desk: Desk, terms: Terms, wanted: ModelFields, *, identity: str =
 
     Raises :class:`FieldError`, and :class:`ConflictError` for an id that is taken.
     """
-    empty = Draft(document=StoredModel(model_name="", created_at=desk.now))
-    draft = drafted(empty, wanted, desk.now)
+    draft = fresh(wanted, desk.now)
     check(terms, _DRAFT, draft)
     return await _create(desk, terms, draft, identity)
 
@@ -118,11 +117,14 @@ async def delete(desk: Desk, identity: str, version: int | None = None) -> None:
         return
 
 
-async def draft_of(desk: Desk, terms: Terms, changes: ModelFields, identity: str = "") -> Draft:
-    """What a form holds that is not saved: a new deployment, or changes of a stored one, whose
-    secrets stand in for those that the form leaves out. Raises as :func:`update` does."""
-    if not identity:
-        return drafted(Draft(document=StoredModel(model_name="")), changes, desk.now)
+def fresh(wanted: ModelFields, now: float) -> Draft:
+    """A deployment that is not there yet. Raises :class:`FieldError` for what cannot be kept."""
+    return drafted(Draft(document=StoredModel(model_name="", created_at=now)), wanted, now)
+
+
+async def draft_of(desk: Desk, terms: Terms, changes: ModelFields, identity: str) -> Draft:
+    """Changes of a stored deployment that are not saved; its secrets stand in for those that they
+    leave out. Raises as :func:`update` does."""
     found = await _found(desk, identity)
     before = _draft(terms, found, losing=changes)
     draft = drafted(before, changes, desk.now)
