@@ -21,6 +21,7 @@ class Answer:
     def __init__(self, messages: list[Any]) -> None:
         self.status: int = messages[0]["status"]
         self.headers = {n.decode(): v.decode() for n, v in messages[0]["headers"]}
+        self.cookies = [v.decode() for n, v in messages[0]["headers"] if n == b"set-cookie"]
         self.body = b"".join(each.get("body", b"") for each in messages[1:])
 
     @property
@@ -159,7 +160,7 @@ async def test_other_methods_are_refused(app: ASGI) -> None:
 
 
 def test_which_paths_are_the_dashboards() -> None:
-    assert all(map(is_ui, ("/ui", "/ui/", "/ui/logs", "/api/session")))
+    assert all(map(is_ui, ("/ui", "/ui/", "/ui/logs", "/api/session", "/api/session/options")))
     assert not any(map(is_ui, ("/", "/uix", "/api/sessions", "/api/keys", "/v1/models")))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from faregate.config import foreign, keys, server_keys, settings
 from faregate.config.keys import Key, Keys
 from faregate.config.schema import defaults, schema
+from faregate.config.sign_on import Oidc
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = DOCS / "config.md"
@@ -26,6 +27,7 @@ TABLES: Mapping[str, tuple[Keys, object]] = {
     "limits": (server_keys.LIMITS, settings.EdgeLimits),
     "log": (server_keys.LOG, settings.Log),
     "metrics": (server_keys.METRICS, settings.Metrics),
+    "oidc": (server_keys.OIDC, Oidc),
 }
 FOREIGN = {
     "top": foreign.TOP,

@@ -41,7 +41,7 @@ async def get_me(who: Who) -> Me:
     known = await standings(who.office, accounts)
     return Me(
         id=holder.id,
-        name=holder.key.name if holder.key is not None else "master key",
+        name=holder.title,
         role=holder.role or "none",
         team=holder.team_id or None,
         user=holder.user_id or None,

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from faregate.core.directory import MASTER, MASTER_HOLDER, Directory, Holder
-from faregate.core.keys import hash_key
+from faregate.core.keys import Role, hash_key
 from faregate.errors import APIError, AuthenticationError, PermissionDeniedError, RateLimitError
 
 COOKIE = "faregate_session"
@@ -27,6 +27,9 @@ LIFETIME = 12 * 3600.0
 """Seconds without a sign of life after which a session ends."""
 LONGEST = 7 * 86_400.0
 """Seconds after which a session ends in any case."""
+LONGEST_PERSON = 12 * 3600.0
+"""The same for a person who signed in without a key: what the provider says of them is not asked
+again meanwhile."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _KEYS = ("authorization", "x-api-key", "api-key")
@@ -36,7 +39,9 @@ _MOST_WRONG_TOGETHER = 200
 _MOST_ADDRESSES = 4096
 
 
-class Signed(Struct, frozen=True, kw_only=True, rename={"holder": "h", "proof": "p"}):
+class Signed(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"holder": "h", "proof": "p"}
+):
     """What a cookie says."""
 
     holder: str
@@ -45,6 +50,9 @@ class Signed(Struct, frozen=True, kw_only=True, rename={"holder": "h", "proof": 
     nonce: str
     begun: int
     until: int
+    role: Role = ""
+    """Of a person who signed in without a key; with one it is the key's."""
+    name: str = ""
 
 
 class Opened(Struct, frozen=True, kw_only=True):
@@ -77,12 +85,16 @@ class Sessions:
         identify: Callable[[str], Holder],
         directory: Callable[[], Directory],
         clock: Callable[[], float] = time.time,
+        rules: Callable[[], str] = lambda: "",
     ) -> None:
-        """``identify`` says who presents a key, and raises :class:`AuthenticationError`."""
+        """``identify`` says who presents a key, and raises :class:`AuthenticationError`. ``rules``
+        are those by which people enter without one: when they change, their sessions end; empty,
+        nobody does."""
         self._secret = hmac.digest(master_key.encode(), b"faregate session", "sha256")
         self._identify = identify
         self._directory = directory
         self._clock = clock
+        self._rules = rules
         self._ended: dict[str, int] = {}
         self._attempts = Attempts(clock)
 
@@ -98,6 +110,13 @@ class Sessions:
         now = int(self._clock())
         proof = "" if holder.key is None else self._proof(hash_key(key))
         return self._issue(holder, proof, secrets.token_urlsafe(16), now)
+
+    def sign_in_person(self, identity: str, name: str, role: Role, rules: str) -> Issued:
+        """A session for somebody who has proven otherwise who they are and what they may do, by
+        these rules. ``identity`` goes into the audit log."""
+        holder = Holder(id=identity, role=role, name=name)
+        now = int(self._clock())
+        return self._issue(holder, self._allowed(rules), secrets.token_urlsafe(16), now)
 
     def renew(self, headers: Mapping[str, str]) -> Issued:
         """The same session for longer. Raises :class:`AuthenticationError` where there is none."""
@@ -145,12 +164,21 @@ class Sessions:
 
     def _issue(self, holder: Holder, proof: str, nonce: str, begun: int) -> Issued:
         now = self._clock()
-        until = int(min(now + LIFETIME, begun + LONGEST))
-        signed = Signed(holder=holder.id, proof=proof, nonce=nonce, begun=begun, until=until)
+        person = holder.key is None and holder.id != MASTER
+        until = int(min(now + LIFETIME, begun + (LONGEST_PERSON if person else LONGEST)))
+        signed = Signed(
+            holder=holder.id,
+            proof=proof,
+            nonce=nonce,
+            begun=begun,
+            until=until,
+            role=holder.role if person else "",
+            name=holder.name,
+        )
         body = base64.urlsafe_b64encode(msgspec.json.encode(signed)).rstrip(b"=")
         opened = Opened(
             id=holder.id,
-            name=holder.key.name if holder.key is not None else "master key",
+            name=holder.title,
             role=holder.role or "none",
             csrf=self._csrf(nonce),
             expires_in=max(int(until - now), 0),
@@ -180,18 +208,26 @@ class Sessions:
         """Who that is now; None when the key is gone, barred or another one."""
         if signed.holder == MASTER and not signed.proof:
             return MASTER_HOLDER
+        if signed.role:
+            rules = self._rules()
+            good = bool(rules) and hmac.compare_digest(self._allowed(rules), signed.proof)
+            known = Holder(id=signed.holder, role=signed.role, name=signed.name)
+            return known if good else None
         holder = self._directory().holder_of(signed.holder)
         now = self._clock()
         if holder is None or holder.key is None or holder.barred(now) is not None:
             return None
-        good = [holder.key.hash]
+        hashes = [holder.key.hash]
         if holder.key.previous_hash and now < holder.key.previous_until:
-            good.append(holder.key.previous_hash)
-        proven = any(hmac.compare_digest(self._proof(each), signed.proof) for each in good)
+            hashes.append(holder.key.previous_hash)
+        proven = any(hmac.compare_digest(self._proof(each), signed.proof) for each in hashes)
         return holder if proven else None
 
     def _proof(self, key_hash: str) -> str:
         return hmac.new(self._secret, b"key " + key_hash.encode(), sha256).hexdigest()[:32]
+
+    def _allowed(self, rules: str) -> str:
+        return hmac.new(self._secret, b"rules " + rules.encode(), sha256).hexdigest()[:32]
 
     def _csrf(self, nonce: str) -> str:
         return hmac.new(self._secret, b"csrf " + nonce.encode(), sha256).hexdigest()[:32]
@@ -204,8 +240,9 @@ class Attempts:
     """Wrong keys of the last minute, by address. A right key is never slowed by another address
     until there are so many wrong ones together that somebody is guessing from everywhere."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], what: str = "wrong keys") -> None:
         self._clock = clock
+        self._what = what
         self._wrong: dict[str, list[float]] = {}
 
     def check(self, address: str) -> None:
@@ -221,7 +258,7 @@ class Attempts:
         if len(mine) >= _MOST_WRONG or together >= _MOST_WRONG_TOGETHER:
             oldest = min(mine or [min(times) for times in self._wrong.values()])
             raise RateLimitError(
-                "too many wrong keys; wait a minute",
+                f"too many {self._what}; wait a minute",
                 code="too_many_attempts",
                 retry_after=max(oldest - since, 1.0),
             )

@@ -64,11 +64,12 @@ class File(Struct, frozen=True):
 
 def is_ui(path: str) -> bool:
     """Whether a path is answered here."""
-    return path in (HOME, SESSION) or path.startswith(f"{HOME}/")
+    return path in (HOME, SESSION) or path.startswith((f"{HOME}/", f"{SESSION}/"))
 
 
-def make_ui(sessions: Sessions, static: Path = STATIC) -> ASGI:
-    """The application. Files are read when the first is asked for, and again after a build."""
+def make_ui(sessions: Sessions, static: Path = STATIC, sign_on: ASGI | None = None) -> ASGI:
+    """The application. Files are read when the first is asked for, and again after a build.
+    ``sign_on`` answers what is below ``/api/session/``."""
     files: dict[str, File] = {}
     built = 0
 
@@ -91,8 +92,11 @@ def make_ui(sessions: Sessions, static: Path = STATIC) -> ASGI:
             if scope["path"] == SESSION:
                 await _session(sessions, scope, receive, reply)
                 return
+            if scope["path"].startswith(f"{SESSION}/"):
+                await (sign_on or _nothing)(scope, receive, send)
+                return
             if scope["method"] not in ("GET", "HEAD"):
-                raise _not_allowed(scope)
+                raise not_allowed(scope)
             if not scope["path"].startswith(f"{HOME}/assets/") or not files:
                 read_again()
             await _file(files, scope, reply)
@@ -103,6 +107,10 @@ def make_ui(sessions: Sessions, static: Path = STATIC) -> ASGI:
             await reply(error.status_code, [*_SAFE, *headers], problem(error))
 
     return serve
+
+
+async def _nothing(scope: MutableMapping[str, Any], _receive: Receive, _send: Send) -> None:
+    raise NotFoundError(f"no route {scope['path'][:200]}", code="not_found")
 
 
 class Reply:
@@ -196,10 +204,10 @@ async def _session(
     elif scope["method"] == "DELETE":
         sessions.enter("DELETE", headers)
         sessions.sign_out(headers)
-        gone = _cookie(scope, "", 0)
+        gone = session_cookie(scope, "", 0)
         await reply(204, [*_SAFE, gone, (b"cache-control", b"no-store")])
     else:
-        raise _not_allowed(scope)
+        raise not_allowed(scope)
 
 
 async def _opened(issued: Issued, scope: MutableMapping[str, Any], reply: Reply) -> None:
@@ -207,14 +215,20 @@ async def _opened(issued: Issued, scope: MutableMapping[str, Any], reply: Reply)
         *_SAFE,
         (b"content-type", b"application/json"),
         (b"cache-control", b"no-store"),
-        _cookie(scope, issued.cookie, min(int(LIFETIME), issued.opened.expires_in)),
+        session_cookie(scope, issued.cookie, min(int(LIFETIME), issued.opened.expires_in)),
     ]
     await reply(200, headers, msgspec.json.encode(issued.opened))
 
 
-def _cookie(scope: MutableMapping[str, Any], value: str, age: int) -> Header:
+def scheme_of(scope: Mapping[str, Any]) -> str:
+    """``https`` where the browser asked by it, though a proxy may not have; else ``http``."""
     said = headers_of(scope).get("x-forwarded-proto", scope.get("scheme", "http"))
-    secure = "; Secure" if said.partition(",")[0].strip() == "https" else ""
+    return "https" if said.partition(",")[0].strip() == "https" else "http"
+
+
+def session_cookie(scope: Mapping[str, Any], value: str, age: int) -> Header:
+    """The header that sets the session's cookie for so many seconds."""
+    secure = "; Secure" if scheme_of(scope) == "https" else ""
     text = f"{COOKIE}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
     return b"set-cookie", text.encode()
 
@@ -244,7 +258,8 @@ def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _not_allowed(scope: Mapping[str, Any]) -> APIError:
+def not_allowed(scope: Mapping[str, Any]) -> APIError:
+    """The error of a method that a path does not know."""
     return APIError(
         f"{scope['method'][:20]} is not allowed on {scope['path'][:200]}",
         status_code=405,

@@ -13,7 +13,8 @@ _GUARD = "guardrails are not built in; run them in front of the gateway or behin
 _BUDGET = "budgets belong to keys; leave it out here"
 _LEDGER = "there is nothing like it to set; leave it out"
 _ALERT = "alert on /metrics instead"
-_SSO = "users sign in with keys only; put a proxy that does it in front"
+_SSO = "calls are made with keys only; put a proxy that does it in front"
+_DASHBOARD = "set general_settings.oidc; roles are given by a claim there"
 _OTHER = "only chat completions and embeddings are served"
 _LOGS = "set general_settings.log.level instead"
 _POLICY = "set num_retries, allowed_fails and cooldown_time for all kinds of error"
@@ -175,14 +176,15 @@ GENERAL: Advice = {
     **_each(
         """
         enable_jwt_auth litellm_jwtauth enable_oauth2_auth enable_oauth2_proxy_auth
-        oauth2_config_mappings custom_auth custom_auth_run_common_checks custom_sso
-        custom_ui_sso_sign_in_handler custom_key_generate custom_key_update allow_user_auth
-        use_client_credentials_pass_through_routes ui_access_mode allowed_routes
-        admin_only_routes public_routes allowed_ips use_x_forwarded_for litellm_key_header_name
-        role_mappings user_header_name user_header_mappings
+        oauth2_config_mappings custom_auth custom_auth_run_common_checks
+        custom_key_generate custom_key_update allow_user_auth
+        use_client_credentials_pass_through_routes allowed_routes admin_only_routes
+        public_routes allowed_ips use_x_forwarded_for litellm_key_header_name user_header_name
+        user_header_mappings
         """,
         _SSO,
     ),
+    **_each("custom_sso custom_ui_sso_sign_in_handler ui_access_mode role_mappings", _DASHBOARD),
     **_each(
         """
         key_management_system key_management_settings use_azure_key_vault use_google_kms

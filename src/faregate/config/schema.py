@@ -9,6 +9,7 @@ from msgspec import Struct
 from faregate.config import foreign, keys, server_keys, settings
 from faregate.config.foreign import Advice
 from faregate.config.keys import Key, Keys
+from faregate.config.sign_on import Oidc
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -67,6 +68,7 @@ _STRUCTS: Mapping[str, type[Struct]] = {
     "limits": settings.EdgeLimits,
     "log": settings.Log,
     "metrics": settings.Metrics,
+    "oidc": Oidc,
 }
 
 

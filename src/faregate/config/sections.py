@@ -18,6 +18,7 @@ from faregate.config.settings import (
     Redis,
     Routing,
 )
+from faregate.config.sign_on import oidc_of
 from faregate.core.attempts import FallbackLists
 from faregate.errors import ConfigError
 from faregate.providers.auth import check_secret
@@ -53,6 +54,7 @@ class Sections(Struct, frozen=True):
     limits: Found
     log: Found
     metrics: Found
+    oidc: Found
 
     def routing(self, name: str) -> Found:
         """The section that states a routing key: ``router_settings`` wins."""
@@ -91,7 +93,7 @@ def read_sections(top: Found, reader: Reader) -> Sections:
         "general_settings",
         server_keys.GENERAL,
         foreign.GENERAL,
-        inner=("limits", "log", "metrics"),
+        inner=tuple(server_keys.INNER),
     )
     parts = {
         name: reader.section(_node(general, name), f"general_settings.{name}", table)
@@ -187,6 +189,7 @@ def general_of(found: Sections, reader: Reader) -> General:
         limits=EdgeLimits(**limits),
         log=Log(**log),
         metrics=Metrics(**found.metrics.values),
+        oidc=oidc_of(found.oidc, reader),
     )
 
 

@@ -115,5 +115,46 @@ METRICS: Keys = {
 }
 """Keys of ``general_settings.metrics``."""
 
-INNER = {"limits": LIMITS, "log": LOG, "metrics": METRICS}
+OIDC: Keys = {
+    "issuer": Key(
+        kinds.NAME, "The provider's address, exactly as its tokens state it (`iss`).", ours=True
+    ),
+    "client_id": Key(kinds.NAME, "The application's id at the provider.", ours=True),
+    "client_secret": Key(kinds.SECRET, "The application's secret at the provider.", ours=True),
+    "scopes": Key(
+        kinds.NAMES, "What is asked for; `openid`, `email` and `profile` if absent.", ours=True
+    ),
+    "redirect_url": Key(
+        kinds.NAME,
+        "Where the provider sends people back to: `https://<gateway>/api/session/oidc/callback`."
+        " Without it the address of the request, where `allowed_hosts` has it.",
+        ours=True,
+    ),
+    "allowed_hosts": Key(
+        kinds.NAMES,
+        "Hosts (with the port, unless it is the usual one) a `redirect_url` may be made of;"
+        " loopback always.",
+        ours=True,
+    ),
+    "role_claim": Key(
+        kinds.NAME,
+        "The claim that gives roles; `realm_access.roles` goes into objects.",
+        ours=True,
+    ),
+    "admin_values": Key(kinds.NAMES, "Values of it that make an admin.", ours=True),
+    "viewer_values": Key(kinds.NAMES, "Values of it that make a viewer.", ours=True),
+    "default_role": Key(
+        kinds.choice("none", "viewer", "admin"),
+        "The role of everybody else; `none` lets nobody else in.",
+        ours=True,
+    ),
+    "allowed_domains": Key(
+        kinds.NAMES, "Domains a person's verified e-mail address must be in.", ours=True
+    ),
+    "label": Key(kinds.NAME, "What the button on the sign-in page says.", ours=True),
+    "contact": Key(kinds.NAME, "Whom to ask, for a person who is not let in.", ours=True),
+}
+"""Keys of ``general_settings.oidc``."""
+
+INNER = {"limits": LIMITS, "log": LOG, "metrics": METRICS, "oidc": OIDC}
 """Sections of ``general_settings``."""

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from faregate import providers
 from faregate.config.problems import Problem
 from faregate.config.secret import Secret
+from faregate.config.sign_on import Oidc
 from faregate.core.attempts import FallbackLists
 from faregate.core.naming import parse_model
 from faregate.core.routing import HealthRules, Policy, RetryRules
@@ -236,6 +237,7 @@ class General(Struct, frozen=True, kw_only=True):
     limits: EdgeLimits = EdgeLimits()
     log: Log = Log()
     metrics: Metrics = Metrics()
+    oidc: Oidc | None = None
 
 
 class Shared(Struct, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ MASTER = "master"
 """The id of the master key, as rows and logs show it."""
 
 _REMEMBERED = 4096
+_READS = "a viewer reads and makes no calls; call with a key, or ask an admin for one"
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -46,13 +47,20 @@ class Holder(Struct, frozen=True, kw_only=True):
     """The key's id, as rows keep it."""
     role: Role = ""
     key: Key | None = None
-    """None for the master key."""
+    """None for the master key, and for a person who signed in without one."""
     team: Team | None = None
     user: User | None = None
     team_id: str = ""
     user_id: str = ""
     tags: tuple[str, ...] = ()
     """Those of the key and of its team."""
+    name: str = ""
+    """Of a person who signed in without a key."""
+
+    @property
+    def title(self) -> str:
+        """What to call this holder."""
+        return self.key.name if self.key is not None else self.name or "master key"
 
     def barred(self, now: float) -> Refusal | None:
         """Why this holder may do nothing at ``now``; None when it may."""
@@ -61,7 +69,7 @@ class Holder(Struct, frozen=True, kw_only=True):
     def refusal(self, model: str) -> Refusal | None:
         """Why this holder may not call ``model``; None when it may."""
         if self.key is None:
-            return None
+            return None if self.role == "admin" else Refusal("model_not_allowed", _READS)
         found = authorise(self.key, model, 0.0, self.team, self.user)
         return found if found is not None and found.why == "model_not_allowed" else None
 
