@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from bench import load, servers, upstream
+from bench import ledgered, load, servers, upstream
 from bench.load import Generator, Order
 from bench.servers import Server
 
@@ -48,6 +48,8 @@ class Sample(NamedTuple):
     p99: float
     first: float
     """To the first event of a stream."""
+    late: float = 0.0
+    """From the last answer to the last row in the database."""
 
 
 class Bench:
@@ -61,6 +63,7 @@ class Bench:
         self._seconds = max(0.1, 0.8 * effort)
         self._rounds = 7 if effort >= 1 else 1
         self.many = int(MANY * min(effort, 1))
+        self.lasting = max(0.5, 20 * min(effort, 1))
 
     def compare(
         self, among: Sequence[Server], body: str, connections: int, rounds: int = 0
@@ -81,7 +84,7 @@ class Bench:
         order = Order(
             port=server.port,
             body=body,
-            key=servers.KEY,
+            key=server.key,
             path="/openai/v1/chat/completions" if not server.pid else "/v1/chat/completions",
             headers=dict(server.headers),
             connections=connections,
@@ -90,6 +93,7 @@ class Bench:
         )
         before = server.cpu() if server.pid else 0.0
         result = self._generator.run(order)
+        late = ledgered.caught_up(server) if server.ledger else 0.0
         spent = (server.cpu() if server.pid else 0.0) - before
         return Sample(
             cpu=spent / max(result.chunks or result.requests, 1),
@@ -97,6 +101,7 @@ class Bench:
             p50=result.delays[0],
             p99=result.delays[1],
             first=result.firsts[0],
+            late=late,
         )
 
 
@@ -112,6 +117,8 @@ def lines(effort: float = 1.0) -> Iterator[Line]:
             yield from _calls(bench, (bench.direct, floor, gateway), connections)
         with servers.faregate(url, "info") as logged, servers.faregate(url, ledger=True) as kept:
             yield from _written(bench, (floor, logged, kept))
+        with ledgered.gateways(url) as kept_all:
+            yield from _ledgered(bench, floor, kept_all)
         yield from _large(bench, (floor, gateway))
         yield from _streams(bench, (bench.direct, floor, gateway))
         yield from _memory(bench, floor, gateway, start)
@@ -153,6 +160,31 @@ def _written(bench: Bench, among: Sequence[Server]) -> Iterator[Line]:
     logged, kept = found["gateway, info log"].cpu, found["gateway, ledger"].cpu
     yield _ratio(f"CPU a request, {where}, a log line each", floor, logged, 0.0)
     yield _ratio(f"CPU a request, {where}, the ledger on", floor, kept, 0.0)
+
+
+def _ledgered(bench: Bench, floor: Server, among: Sequence[Server]) -> Iterator[Line]:
+    """A key, its budget and rate limit, the journal and a database; writing included."""
+    quiet = bench.compare((bench.direct, *among), _body(), 1, 3)
+    busy = bench.compare((floor, *among), _body(), 32, 3)
+    for server in among:
+        what = f"all accounts kept, {server.name.removeprefix('gateway, ')}"
+        cpu = busy[server.name].cpu
+        yield _ratio(f"CPU a request, 32 connections, {what}", busy["floor"].cpu, cpu, 3.0)
+        added = quiet[server.name].p50 - quiet["direct"].p50
+        limit = 0.4e-3
+        yield Line(
+            f"added to the median answer, 1 connection, {what}", "", _time(added), "", "0.4 ms",
+            added <= limit,
+        )  # fmt: skip
+        lasting = bench.once(server, _body(), 64, bench.lasting)
+        yield Line(
+            f"requests a second for {bench.lasting:g} s, {what}", "", f"{lasting.rate:,.0f}", "",
+            "3,000", lasting.rate >= 3000,
+        )  # fmt: skip
+        yield Line(
+            f"until the last row is in the database, {what}", "", _time(lasting.late), "", "5 s",
+            lasting.late <= ledgered.SECONDS,
+        )  # fmt: skip
 
 
 def _large(bench: Bench, among: Sequence[Server]) -> Iterator[Line]:

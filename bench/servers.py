@@ -49,6 +49,9 @@ class Server(NamedTuple):
     headers: Mapping[str, str] = {}
     started: float = 0.0
     """Seconds from the start of its process to its first answer."""
+    key: str = KEY
+    ledger: bool = False
+    """Whether it writes rows, which are waited for before its CPU time is read."""
 
     def cpu(self) -> float:
         """Seconds of CPU so far, user and system, its children included."""

@@ -53,10 +53,12 @@ class Accounts:
         refused: Refused | None = None
         for claim in _checked(claims):
             account, amount = claim.account, claim.amount
-            tally = self._tally(account)
-            if tally is None:
-                unknown.append(account.id)
-                continue
+            tally = self._tallies.get(account.id)
+            if tally is None or tally.account is not account:
+                tally = self._tally(account)
+                if tally is None:
+                    unknown.append(account.id)
+                    continue
             tally.turn(now)
             if refused is None and tally.used + amount > account.limit:
                 refused = Refused(
@@ -72,8 +74,8 @@ class Accounts:
         hold = Hold(
             call_id=call_id,
             claims=tuple(claims),
-            slots=tuple(tally.slot for tally in tallies),
-            used=tuple(tally.used for tally in tallies),
+            slots=tuple([tally.slot for tally in tallies]),
+            used=tuple([tally.used for tally in tallies]),
             at=now,
         )
         self._open[call_id] = (hold, steady + self._hold_seconds)
@@ -188,7 +190,7 @@ class Accounts:
 
 
 def _checked(claims: Sequence[Claim]) -> Iterable[Claim]:
-    if len({claim.account.id for claim in claims}) != len(claims):
+    if len(claims) > 1 and len({claim.account.id for claim in claims}) != len(claims):
         raise ValueError("two claims on one account: add them up")
     for claim in claims:
         if claim.amount < 0:

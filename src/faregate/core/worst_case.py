@@ -98,21 +98,17 @@ class WorstCases:
             every = self._pool_of(price_list)
             rates += self._candidates(price_list, deployment, ask, at, every).rates
         measure = _worst if policy.reserve == "worst_case" else _typical(policy)
-        best = Bound(amount=0, unknown=found.unknown)
+        most, model, read, said = -1, "", 0, 0
         for each in rates:
             prompt, output = measure(ask, each.limits)
             amount = prompt * each.read + output * each.say
             if each.long_from and prompt >= each.long_from:
                 amount = max(amount, prompt * each.long_read + output * each.long_say)
-            if amount > best.amount or not best.model:
-                best = Bound(
-                    amount=amount,
-                    model=each.model,
-                    prompt=prompt,
-                    output=output,
-                    unknown=found.unknown,
-                )
-        return best
+            if amount > most:
+                most, model, read, said = amount, each.model, prompt, output
+        return Bound(
+            amount=max(most, 0), model=model, prompt=read, output=said, unknown=found.unknown
+        )
 
     def _models(self, deployment: Deployment, ask: Ask) -> tuple[str, ...]:
         if deployment.base_model:
@@ -257,9 +253,10 @@ def _exceeds(one: _Rates, other: _Rates) -> bool:
 
 
 def _worst(ask: Ask, limits: Limits) -> tuple[int, int]:
-    prompt = limits.context if ask.elsewhere else ask.size + ask.images * limits.image
-    output = limits.output if ask.output is None else min(ask.output, limits.output)
-    return min(prompt, limits.context), output * ask.choices
+    context, most = limits.context, limits.output
+    prompt = context if ask.elsewhere else ask.size + ask.images * limits.image
+    output = most if ask.output is None or ask.output > most else ask.output
+    return min(prompt, context), output * ask.choices
 
 
 def _typical(policy: Policy) -> Callable[[Ask, Limits], tuple[int, int]]:

@@ -325,7 +325,9 @@ def _worth(passage: Passage, entries: Sequence[ModelDeployment]) -> Worth:
 
 def _charges(passage: Passage, purse: str) -> list[Charge]:
     """The charges that count against a purse."""
-    return [each for each in passage.charges if purse in (_CALLER, each.deployment)]
+    if purse == _CALLER:
+        return passage.charges
+    return [each for each in passage.charges if each.deployment == purse]
 
 
 def _spent(passage: Passage, purse: str) -> Usd:

@@ -6,7 +6,7 @@ from msgspec import Raw, Struct, structs
 
 from faregate.config.settings import ModelDeployment
 from faregate.core.asking import Ask, ask_of
-from faregate.core.budget import Account, Claim, claims_on
+from faregate.core.budget import Account, Claim
 from faregate.core.directory import Directory
 from faregate.core.worst_case import Bound, Policy
 from faregate.gateway.snapshot import Snapshot
@@ -15,6 +15,11 @@ from faregate.store.journal_codec import Admission
 from faregate.types import Usage
 from faregate.wire import router_controls, splice
 
+_POLICIES = {
+    (estimate, rule): Policy(reserve="estimate" if estimate else "worst_case", on_unpriced=rule)
+    for estimate in (False, True)
+    for rule in ("allow", "refuse_next", "worst_case")
+}
 _BYTES_A_TOKEN = 4
 _TYPICAL_OUTPUT = 1_000
 _AROUND = 64
@@ -35,8 +40,13 @@ class Worth(Struct):
         """The claims of the call on every account it touches."""
         found: list[Claim] = []
         for account in accounts:
-            usd = self.likely if directory.reserves_estimates(account) else self.worst.amount
-            found += claims_on((account,), usd, self.tokens)
+            measure = account.measure
+            if measure == "usd":
+                likely = directory.estimates and directory.reserves_estimates(account)
+                amount = self.likely if likely else self.worst.amount
+            else:
+                amount = self.tokens if measure == "tokens" else int(measure != "unpriced")
+            found.append(Claim(account, amount))
         return tuple(found)
 
 
@@ -103,7 +113,7 @@ def bound_of(
     asked = ask
     if not ask.subset and not ask.own_models and entry.routing_config is not None:
         ask = structs.replace(ask, subset=_subset(entry.routing_config.get("models")))
-    policy = Policy(reserve="estimate" if estimate else "worst_case", on_unpriced=entry.on_unpriced)
+    policy = _POLICIES[estimate, entry.on_unpriced]
     price_list = snapshot.outlet(entry).price_list
     bound = snapshot.bounds.bound(price_list, entry.deployment, ask, at, policy)
     if bound.unknown and asked.subset:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,12 @@ _FOR_GOOD = {
 """What does not pass by waiting, and what to say of it; empty: what SQLite says, which names tables
 and columns only."""
 _ABOUT_VALUES = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
-_INSERT_CALL = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_ONE_CALL = f"({', '.join('?' * len(COLUMNS))})"
+_INSERT_CALL = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES {_ONE_CALL}"  # noqa: S608
+_TOGETHER = (200, 40, 8, 1)
+"""Rows of one statement: the driver lets the interpreter go for each statement, and taking it back
+from a busy event loop costs more than the row. SQLite takes 32,766 values at most."""
+_INSERT_CALLS = {count: _INSERT_CALL + f", {_ONE_CALL}" * (count - 1) for count in _TOGETHER}
 _INSERT_TAG = "INSERT OR IGNORE INTO call_tags (tag, started, call_id, day) VALUES (?, ?, ?, ?)"
 
 
@@ -109,7 +115,16 @@ class SqliteBackend(Backend):
             there.update(row[0] for row in found)
         fresh = [each for each in records if each.call_id not in there]
         if fresh:
-            await connection.exec_driver_sql(_INSERT_CALL, [each.values for each in fresh])
+            values = [each.values for each in fresh]
+            done = 0
+            for count in _TOGETHER:
+                several = [
+                    tuple(chain.from_iterable(values[at : at + count]))
+                    for at in range(done, len(values) - count + 1, count)
+                ]
+                done += count * len(several)
+                if several:
+                    await connection.exec_driver_sql(_INSERT_CALLS[count], several)
         return {each.call_id for each in fresh}
 
     async def insert_tags(

@@ -25,6 +25,8 @@ _MOST_INTEGER = 2**63 - 1
 
 def clean(text: str) -> str:
     """The text as a column holds it. Cleaning twice changes nothing."""
+    if not text:
+        return text
     if len(text) > MOST_TEXT:
         text = text[:MOST_TEXT]
     if text.isascii() and "\x00" not in text:
@@ -66,9 +68,9 @@ def _mended(value: Any) -> Any:
 
 def microseconds(seconds: float) -> int:
     """Unix seconds as a whole number of microseconds; instants no calendar has become its ends."""
-    if not seconds > 0:
-        return 0
-    return round(min(seconds, _LAST_INSTANT) * 1_000_000)
+    if 0 < seconds < _LAST_INSTANT:
+        return round(seconds * 1_000_000)
+    return _LAST_INSTANT * 1_000_000 if seconds > 0 else 0
 
 
 def seconds(micros: int) -> float:
@@ -78,4 +80,6 @@ def seconds(micros: int) -> float:
 
 def integer(value: int) -> int:
     """The number within 64 bits."""
-    return max(-_MOST_INTEGER, min(value, _MOST_INTEGER))
+    if -_MOST_INTEGER <= value <= _MOST_INTEGER:
+        return value
+    return _MOST_INTEGER if value > 0 else -_MOST_INTEGER
