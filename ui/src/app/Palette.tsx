@@ -19,7 +19,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const ref = useRef<HTMLDialogElement>(null);
-  const items = useItems(useDeferredValue(text.trim()), onClose, onHelp);
+  const items = useItems(text.trim(), onClose, onHelp);
 
   useEffect(() => {
     const dialog = ref.current;
@@ -83,8 +83,9 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
 function useItems(text: string, close: () => void, help: () => void): Item[] {
   const navigate = useNavigate();
   const { seesAll, signOut } = useSession();
-  const enabled = seesAll && text.length > 1;
-  const query = { params: { query: { q: text, limit: 6 } } };
+  const sought = useDeferredValue(text);
+  const enabled = seesAll && sought.length > 1;
+  const query = { params: { query: { q: sought, limit: 6 } } };
   const keys = api.useQuery("get", "/api/keys", query, { enabled });
   const teams = api.useQuery("get", "/api/teams", query, { enabled });
   const models = api.useQuery("get", "/api/models", query, { enabled });

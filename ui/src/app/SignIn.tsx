@@ -1,6 +1,36 @@
-import { type FormEvent, useState } from "react";
-import { client, problemOf, type Session } from "../client/api";
+import { type FormEvent, useEffect, useState } from "react";
+import { client, gateway, problemOf, type Session } from "../client/api";
 import { Button, Field, Input, Note } from "../shared/kit";
+
+/** The page that is asked for, from `/ui/` on, to be shown after signing in elsewhere. */
+function wanted(): string {
+  const here = window.location.href.split("#")[0] ?? "";
+  return here.startsWith(`${gateway}/ui/`) ? here.slice(gateway.length) : "/ui/";
+}
+
+/** The button of single sign-on; nothing while that is off or not known to be on. */
+function SingleSignOn() {
+  const [sso, setSso] = useState<{ label: string; href: string } | null>(null);
+  useEffect(() => {
+    let current = true;
+    client
+      .GET("/api/session/options")
+      .then(({ data }) => current && setSso(data?.sso ?? null))
+      .catch(() => undefined);
+    return () => {
+      current = false;
+    };
+  }, []);
+  if (!sso) return null;
+  return (
+    <>
+      <p className="or dim">or</p>
+      <a className="button" href={`${gateway}/${sso.href}?next=${encodeURIComponent(wanted())}`}>
+        {sso.label}
+      </a>
+    </>
+  );
+}
 
 export function SignIn({ why, onSignedIn }: { why: string; onSignedIn: (session: Session) => void }) {
   const [key, setKey] = useState("");
@@ -56,6 +86,7 @@ export function SignIn({ why, onSignedIn }: { why: string; onSignedIn: (session:
         <Button kind="primary" type="submit" busy={busy}>
           Sign in
         </Button>
+        <SingleSignOn />
       </form>
     </main>
   );

@@ -41,7 +41,7 @@ export function size(amount: string | null | undefined): number {
   return Number.isFinite(found) ? found : 0;
 }
 
-/** About so much, for axes: `$1.2k`, `$0.04`, `$3.4e-5` never. */
+/** About so much, for axes: `$12k`, `$0.04`, `$0.000034`. */
 export function about(value: number): string {
   const big = Math.abs(value);
   if (big === 0) return "$0";
@@ -54,7 +54,8 @@ export function about(value: number): string {
 }
 
 function trim(value: number): string {
-  return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2).replace(/\.?0+$/, "");
+  const text = value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
 /** The change from one amount to another: `+12 %`; empty where there was nothing before. */

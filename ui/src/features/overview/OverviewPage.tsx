@@ -123,7 +123,7 @@ function Spend({ title, period, days }: { title: string; period: Period; days: s
   const moved = change(size(period.now.spend), size(period.before.spend));
   return (
     <Link to="/usage" search={{ days }} className="tile card">
-      <h3>{title}</h3>
+      <h2 className="small">{title}</h2>
       <div className="big">
         <Money value={period.now.spend} minimum={period.now.minimum} />
       </div>
@@ -155,7 +155,7 @@ function Stat({
 }) {
   return (
     <div title={about}>
-      <h3>{title}</h3>
+      <h2 className="small">{title}</h2>
       <div className="value number">{children}</div>
       <div className="dim">{delta || "\u00a0"}</div>
     </div>

@@ -43,7 +43,7 @@ export function Shares({
                 title={`${name || nameless(dimension)}: ${calls(each.calls)}`}
               >
                 <span className="back" style={{ width: `calc(${(size(each.spend) / whole) * 100}% - 12px)` }} />
-                <span className={name ? "cut grow" : "cut grow dim"}>{name || nameless(dimension)}</span>
+                <span className={name ? "cut grow" : "cut grow soft"}>{name || nameless(dimension)}</span>
                 <span>
                   <Money value={each.spend} minimum={each.minimum} />
                 </span>

@@ -182,7 +182,7 @@ function Use({
 function Figure({ title, children }: { title: string; children: React.ReactNode }) {
   return (
     <div>
-      <h3>{title}</h3>
+      <h2 className="small">{title}</h2>
       <div className="value number">{children}</div>
     </div>
   );

@@ -106,10 +106,16 @@ function Entry({ entry }: { entry: AuditEntry }) {
           {entry.kind} <b>{entry.id}</b>
         </span>
         <span className="dim cut">{entry.changed.join(", ")}</span>
-        <Link to="/audit" search={{ actor: entry.actor }} className="quiet-link soft cut">
-          by {entry.actor}
-        </Link>
+        <span className="soft cut">by {entry.actor}</span>
       </summary>
+      <div className="row wrap changes-links">
+        <Link to="/audit" search={{ actor: entry.actor }} className="link">
+          All changes by {entry.actor}
+        </Link>
+        <Link to="/audit" search={{ kind: entry.kind, id: entry.id }} className="link">
+          All changes of this {entry.kind}
+        </Link>
+      </div>
       <div className="changes mono">
         {fields
           .filter((name) => name === "secret" || JSON.stringify(before[name]) !== JSON.stringify(after[name]))
