@@ -44,8 +44,8 @@ class Console(Protocol):
         """Serve one request."""
 
 
-_KEYS_SECONDS = 5.0
-"""How long a key that is not known yet waits for the database's keys."""
+_KNOWN_SECONDS = 5.0
+"""How long a key or a model that is not known yet waits for the database's."""
 
 CHAT = "chat/completions"
 EMBEDDINGS = "embeddings"
@@ -104,6 +104,8 @@ class App:
         """Prompts and answers; None where nothing can keep them."""
         self.keys_known = asyncio.Event()
         """Set once the database's keys were read."""
+        self.models_known = asyncio.Event()
+        """Set once the database's deployments were read."""
         self.console: Console | None = None
         """The admin API and the dashboard."""
         self.sign_in: SignIn | None = None
@@ -151,10 +153,17 @@ class App:
             self.snapshot.identify(key)
         except ServiceUnavailableError:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_KEYS_SECONDS):
+                async with asyncio.timeout(_KNOWN_SECONDS):
                     await self.keys_known.wait()
         except APIError:
             return  # whoever answers says so
+
+    async def know_models(self) -> Snapshot:
+        """What is in force once the database's deployments were read, or after a moment."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_KNOWN_SECONDS):
+                await self.models_known.wait()
+        return self.snapshot
 
     def identify(self, exchange: Exchange, snapshot: Snapshot) -> Holder:
         """Who calls: by key, or a page of the dashboard by its session."""

@@ -22,7 +22,7 @@ from faregate.core.directory import Directory
 from faregate.core.pricebook import PriceBook
 from faregate.errors import FaregateError
 from faregate.gateway.access import Access, AccessOptions
-from faregate.gateway.catalog import Catalog, gathered, reasons
+from faregate.gateway.catalog import Catalog, gathered, keep_copy, read_copy, reasons
 from faregate.gateway.health_checks import HealthChecks
 from faregate.gateway.housekeeping import Housekeeping
 from faregate.gateway.ledger import Ledger, LedgerOptions
@@ -34,6 +34,7 @@ from faregate.gateway.snapshot import Snapshot, unusable
 from faregate.gateway.worth import appraised
 from faregate.office import Console, Office
 from faregate.store.journal_codec import Admission
+from faregate.store.protocol import Entity
 
 log = logging.getLogger("faregate")
 
@@ -172,10 +173,9 @@ class Service:
         self._logs.conceal(secrets_of(boot.settings, boot.master_key))
         snapshot = Snapshot(boot.settings, boot.book, boot.master_key)
         snapshot.every_model_known = boot.ledger is None
-        entries = boot.settings.deployments()
         self._metrics = Metrics(
             boot.settings.names(),
-            [entry.id for entry in entries],
+            [entry.id for entry in boot.settings.deployments()],
             shared=boot.shared,
             keys="key" in general.metrics.labels,
         )
@@ -205,6 +205,7 @@ class Service:
             self._take_other,
         )
         self._app.gate = self._access.gate
+        self._take_copy()
         if self._ledger is not None:
             self._housekeeping = Housekeeping(
                 self._ledger, lambda: self._app.snapshot.settings.general
@@ -270,8 +271,25 @@ class Service:
                 self._replace(catalog)
             except FaregateError as error:
                 log.error("the database's deployments stay as they were: %s", error)  # noqa: TRY400
+            self._keep_copy(entities)
             break
         self._app.snapshot.every_model_known = True
+        self._app.models_known.set()
+
+    def _take_copy(self) -> None:
+        """The deployments that the database had when it was last read."""
+        ledger = self._boot.ledger
+        copied = () if ledger is None else read_copy(ledger.data_dir)
+        if copied:
+            self._replace(gathered(self.catalog.file, copied, self.terms()))
+
+    def _keep_copy(self, entities: list[Entity]) -> None:
+        if self._boot.ledger is None:
+            return
+        try:
+            keep_copy(self._boot.ledger.data_dir, entities)
+        except OSError as error:
+            log.warning("the copy of deployments cannot be written: %s", error.strerror)
 
     def _open_console(self) -> None:
         """The admin API and the dashboard."""

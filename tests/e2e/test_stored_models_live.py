@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e import lives, wire
 from tests.e2e.lives import Life, entry
-from tests.e2e.processes import Emulator
+from tests.e2e.processes import MASTER_KEY, Emulator
 
 OTHER_MASTER = "sk-fg-Qp9wE4nJ7sKd2VtR8xBz5LyA"
 ROUTERS = (
@@ -22,7 +22,7 @@ ROUTERS = (
 class Desk:
     """Somebody in the dashboard of a gateway."""
 
-    def __init__(self, life: Life, master: str = lives.MASTER_KEY) -> None:
+    def __init__(self, life: Life, master: str = MASTER_KEY) -> None:
         self.life = life
         self._bearer = {"authorization": f"Bearer {master}"}
 

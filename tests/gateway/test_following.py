@@ -1,5 +1,6 @@
 """The directory follows the database: every change, in order, also over a start without it."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,23 @@ def test_zones() -> None:
     for bad in ("Mars/Olympus", "", "../../etc/passwd", "a\0b"):
         with pytest.raises(ConfigError, match="is no time zone"):
             zone_of(bad)
+
+
+async def test_what_could_not_be_told_is_told_again(store: MemoryStore) -> None:
+    told: list[str] = []
+
+    async def failing_once(kind: str) -> None:
+        told.append(kind)
+        if told.count(kind) == 1:
+            raise ConfigError("the database is away")
+
+    following = Follower(None, tuple, lambda _: None, failing_once)
+    following.start(store)
+    try:
+        for _ in range(3):
+            with contextlib.suppress(ConfigError):
+                await following.applied()
+        await following.applied()
+        assert sorted(told) == ["model", "model", "price", "price"]
+    finally:
+        await following.stop()

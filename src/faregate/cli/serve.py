@@ -4,8 +4,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,12 +11,11 @@ import click
 from faregate.cli.master_key import check_weak, data_dir, find_key
 from faregate.config import ConfigProblems, General, Problem, Settings
 from faregate.config.loading import load
-from faregate.core.pricebook import PriceBook, Unpriced
+from faregate.core.pricebook import PriceBook
 from faregate.errors import ConfigError, FaregateError
 from faregate.gateway.ledger import LedgerOptions
 from faregate.store.address import parse_address
 from faregate.store.journal import JournalOptions
-from faregate.types import Deployment
 
 
 @click.command()
@@ -177,9 +174,10 @@ def _load(path: Path, book: PriceBook) -> Settings:
 
 def _read_config(path: Path, book: PriceBook) -> Settings:
     from faregate.admin.oidc_token import NOT_INSTALLED, installed
+    from faregate.gateway.catalog import reasons
     from faregate.gateway.snapshot import unusable
 
-    settings = load(path, os.environ, _read, priced=_priced(book), usable=unusable)
+    settings = load(path, os.environ, _read, priced=reasons(book), usable=unusable)
     if settings.general.oidc is not None and not installed():
         problem = Problem(settings.files[0], 0, "general_settings.oidc", NOT_INSTALLED)
         raise ConfigProblems((problem, *settings.warnings))
@@ -188,21 +186,6 @@ def _read_config(path: Path, book: PriceBook) -> Settings:
 
 def _read(path: Path) -> str:
     return path.read_text("utf-8")
-
-
-def _priced(book: PriceBook) -> Callable[[Deployment], str | None]:
-    """Why a deployment has no price, for a warning; None where it has one."""
-    from faregate import providers
-
-    def reason(deployment: Deployment) -> str | None:
-        if deployment.own_prices is not None or deployment.route == "model_router":
-            return None
-        price_list = providers.get(deployment.provider).price_list
-        name = deployment.base_model or deployment.upstream_model
-        found = book.lookup(price_list, name, deployment.scope, at=time.time())
-        return found.reason if isinstance(found, Unpriced) else None
-
-    return reason
 
 
 def _stamp(settings: Settings) -> object:

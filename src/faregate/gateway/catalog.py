@@ -1,8 +1,11 @@
 """The deployments in force: those of the configuration's file, and those of the database."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -14,7 +17,11 @@ from faregate.core.pricebook import PriceBook, Unpriced
 from faregate.store.protocol import Entity
 from faregate.types import Deployment
 
+COPY = "models.json"
+"""The last deployments known, in the data directory, for a start without the database."""
+
 _SHOWN = 400  # characters of a problem
+_copy = msgspec.json.Decoder(list[Entity])
 
 
 class Catalog(Struct, frozen=True, kw_only=True):
@@ -64,6 +71,25 @@ def gathered(file: Settings, entities: Sequence[Entity], terms: Terms) -> Catalo
         stored=tuple(stored),
         settings=joined(file, more) if more else file,
     )
+
+
+def keep_copy(directory: Path, entities: Sequence[Entity]) -> None:
+    """Write down what the database has, sealed as it is there, so that nobody ever reads half.
+    Raises :class:`OSError`."""
+    path = directory / COPY
+    fresh = path.with_name(f"{COPY}.{os.getpid()}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(msgspec.json.encode(entities))
+    fresh.replace(path)
+
+
+def read_copy(directory: Path) -> tuple[Entity, ...]:
+    """What the database had when it was last read on this machine; empty where it never was."""
+    try:
+        return tuple(_copy.decode((directory / COPY).read_bytes()))
+    except (OSError, msgspec.DecodeError):
+        return ()
 
 
 def reasons(book: PriceBook) -> Callable[[Deployment], str | None]:

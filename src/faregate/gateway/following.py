@@ -177,7 +177,7 @@ class Follower:
 
     async def _tell(self) -> None:
         """What could not be read this time is told again the next."""
-        for kind in sorted(self._due, reverse=True):  # prices before what is called
+        for kind in sorted(self._due):
             await self._on_other(kind)
             self._due.discard(kind)
 

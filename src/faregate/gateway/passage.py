@@ -38,6 +38,9 @@ class Desk(Protocol):
     def identify(self, exchange: Exchange, snapshot: Snapshot) -> Holder:
         """Who calls. Raises :class:`APIError` for nobody we know."""
 
+    async def know_models(self) -> Snapshot:
+        """What is in force once the database's deployments were read, or after a moment."""
+
     def admit(self, passage: "Passage") -> Awaitable[None] | None:
         """Let a call in. Raises, as the result does, :class:`APIError` for one that is not."""
 

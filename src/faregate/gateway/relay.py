@@ -48,6 +48,8 @@ async def relay(
     holder = desk.identify(exchange, snapshot)
     body = await exchange.read(snapshot.settings.general.limits.max_body_bytes)
     asked = peek(snapshot, body, model, operation)
+    if not snapshot.every_model_known and not snapshot.settings.find(asked.model):
+        snapshot = await desk.know_models()
     snapshot.check_allowed(holder, asked.model)
     labels = labels_of(exchange.headers, asked.members)
     attempts = plan(snapshot, exchange, asked, labels.tags)
