@@ -187,3 +187,13 @@ def test_a_reload_of_the_file_keeps_it_and_both_serve_one_name(
         assert desk.chat("kept")[0] == 200
         assert desk.ask("DELETE", f"/api/models/{made['id']}")[0] == 204
         assert desk.chat("kept")[0] == 404
+
+
+def test_every_worker_follows(config: str, resource: Emulator, tmp_path: Path) -> None:
+    with lives.started(tmp_path, config, "--num_workers", "2") as life:
+        desk = Desk(life)
+        made = desk.add("kept", ROUTERS[0][0], f"{resource.url}/openai/v1/")
+        # Each call is a connection of its own, so both workers are asked.
+        wire.soon(lambda: [desk.chat("kept")[0] for _ in range(12)] == [200] * 12)
+        assert desk.ask("DELETE", f"/api/models/{made['id']}")[0] == 204
+        wire.soon(lambda: [desk.chat("kept")[0] for _ in range(12)] == [404] * 12)
