@@ -4,8 +4,10 @@ Addresses are relative, since a proxy may have taken a prefix away, so no answer
 another site but the one that begins a sign-in, which leads to the provider.
 """
 
+import base64
 import html
 from collections.abc import Mapping, MutableMapping
+from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,7 +19,6 @@ from faregate.admin.oidc import HOME, LASTS, SignOn
 from faregate.admin.session import LIFETIME, problem
 from faregate.admin.ui import (
     ASGI,
-    POLICY,
     SESSION,
     Header,
     Receive,
@@ -42,6 +43,15 @@ _HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
     # An address here may hold a code, which is nobody else's business.
     (b"referrer-policy", b"no-referrer"),
+)
+
+_STYLE = (
+    "body{max-width:34rem;margin:18vh auto 0;padding:0 20px;font:16px/1.5 system-ui,sans-serif}"
+    "h1{font-size:1.3rem}small{opacity:.7}"
+)
+_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    f"style-src 'sha256-{base64.b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
 )
 
 
@@ -122,7 +132,7 @@ async def _refuse(error: APIError, scope: MutableMapping[str, Any], reply: Reply
         return
     headers += [
         (b"content-type", b"text/html; charset=utf-8"),
-        (b"content-security-policy", POLICY.encode()),
+        (b"content-security-policy", _POLICY.encode()),
         (b"x-frame-options", b"DENY"),
     ]
     await reply(error.status_code, headers, _page(error, scope["path"]))
@@ -137,6 +147,7 @@ def _page(error: APIError, path: str) -> bytes:
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>Not signed in – Faregate</title>
+<style>{_STYLE}</style>
 <h1>You are not signed in</h1>
 <p>{message}</p>
 <p><a href="{up}{HOME}">Back to the sign-in page</a></p>

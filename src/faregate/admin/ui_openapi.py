@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from faregate.admin.app import routed
+from faregate.admin.oidc_pages import SignInOptions
 from faregate.admin.session import Opened
 
 _FAILURE = {"$ref": "#/components/schemas/Failure"}
@@ -18,7 +19,7 @@ def document() -> dict[str, Any]:
     """The document."""
     found: dict[str, Any] = routed().openapi()
     _, schemas = msgspec.json.schema_components(
-        [Opened], ref_template="#/components/schemas/{name}"
+        [Opened, SignInOptions], ref_template="#/components/schemas/{name}"
     )
     opened = schemas["Opened"]
     opened["properties"]["role"] = {
@@ -38,10 +39,13 @@ def document() -> dict[str, Any]:
                 },
                 "delete": _operation("signOut", {"204": {"description": "Signed out"}}),
             },
+            "/api/session/options": {
+                "get": _operation("getSignInOptions", _answer("SignInOptions", "Beside a key")),
+            },
         },
         "components": {
             **found["components"],
-            "schemas": {**found["components"]["schemas"], "Opened": opened},
+            "schemas": {**found["components"]["schemas"], **schemas, "Opened": opened},
         },
     }
 
@@ -57,9 +61,9 @@ def _operation(name: str, answers: dict[str, Any]) -> dict[str, Any]:
     return {"operationId": name, "tags": ["session"], "responses": {**answers, "4XX": failed}}
 
 
-def _answer(name: str) -> dict[str, Any]:
+def _answer(name: str, what: str = "The session") -> dict[str, Any]:
     reference = {"$ref": f"#/components/schemas/{name}"}
-    return {"200": {"description": "The session", "content": _json(reference)}}
+    return {"200": {"description": what, "content": _json(reference)}}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
