@@ -25,6 +25,7 @@ export type BudgetInput = Schemas["BudgetInput"];
 export type Limit = Schemas["Limit"];
 export type LimitInput = Schemas["LimitInput"];
 export type Deployment = Schemas["Deployment"];
+export type TestResult = Schemas["TestResult"];
 export type RouterUse = Schemas["RouterUse"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type CallQuery = NonNullable<paths["/api/calls"]["get"]["parameters"]["query"]>;

@@ -1,28 +1,25 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { Boxes } from "lucide-react";
+import { Boxes, Plus } from "lucide-react";
 import { useDeferredValue } from "react";
 import { Refresh, Top } from "../../app/Shell";
+import { useSession } from "../../app/session";
 import { api, type Deployment } from "../../client/api";
 import { Money } from "../../shared/figures";
-import { Bones, Dot, Drawer, Empty, ErrorBox, Input, Note, Tag } from "../../shared/kit";
+import { Bones, Button, Dot, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
 import { exact } from "../../shared/money";
-import { calls, count, duration, percent } from "../../shared/numbers";
-import { date, dayStart, fromNow, utcDay } from "../../shared/time";
-import { Source } from "../logs/Receipt";
-import { UNIT_NAMES } from "../logs/words";
+import { calls } from "../../shared/numbers";
+import { dayStart, utcDay } from "../../shared/time";
+import { DeploymentDrawer } from "./DeploymentDrawer";
+import { ModelForm } from "./ModelForm";
+import "./models.css";
+import { STATES } from "./states";
 
 const route = getRouteApi("/models");
-
-const STATES = {
-  healthy: { tone: "good", about: "Answers" },
-  cooling: { tone: "warn", about: "Put aside after failures" },
-  probing: { tone: "warn", about: "One call tries whether it answers again" },
-  failing: { tone: "bad", about: "Its active check fails" },
-} as const;
 
 export function ModelsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
+  const { mayChange } = useSession();
   const q = useDeferredValue(search.q ?? "");
   const models = api.useQuery(
     "get",
@@ -52,6 +49,11 @@ export function ModelsPage() {
           value={search.q ?? ""}
           onChange={(event) => set({ q: event.target.value || undefined })}
         />
+        {mayChange && (
+          <Button small kind="primary" data-shortcut="n" onClick={() => set({ add: "1" })}>
+            <Plus size={14} aria-hidden /> Add a model
+          </Button>
+        )}
         <Refresh busy={models.isFetching} onClick={() => void models.refetch()} />
       </Top>
       <main className="content">
@@ -61,7 +63,12 @@ export function ModelsPage() {
         ) : rows.length === 0 ? (
           <div className="card">
             <Empty icon={<Boxes size={26} aria-hidden />} title={q ? "No model is called that" : "No models are configured"}>
-              <p>Models are in the configuration file, under model_list. It is read again when it is saved.</p>
+              <p>Add one here, or under model_list in the configuration file, which is read again when it is saved.</p>
+              {mayChange && (
+                <Button kind="primary" onClick={() => set({ add: "1" })}>
+                  Add a model
+                </Button>
+              )}
             </Empty>
           </div>
         ) : (
@@ -103,10 +110,7 @@ export function ModelsPage() {
                           </div>
                         </td>
                         <td>
-                          <span className="row" title={STATES[each.condition.state].about}>
-                            <Dot tone={STATES[each.condition.state].tone} />
-                            {each.condition.state}
-                          </span>
+                          <StateOf item={each} />
                         </td>
                         <td>
                           <Tag title={each.file ? `${each.file}, line ${each.line}` : ""}>{each.source}</Tag>
@@ -139,8 +143,31 @@ export function ModelsPage() {
           </section>
         )}
       </main>
+      {search.add && <ModelForm onClose={() => set({ add: undefined })} />}
       {chosen && <DeploymentDrawer item={chosen} onClose={() => set({ deployment: undefined })} />}
     </>
+  );
+}
+
+/** Whether calls go to it, and how those end. */
+function StateOf({ item }: { item: Deployment }) {
+  if (item.problem)
+    return (
+      <span className="row" title={item.problem}>
+        <Dot tone="bad" /> left out
+      </span>
+    );
+  if (item.disabled)
+    return (
+      <span className="row dim" title="No call goes to it">
+        <Dot /> off
+      </span>
+    );
+  const state = STATES[item.condition.state];
+  return (
+    <span className="row" title={state.about}>
+      <Dot tone={state.tone} /> {item.condition.state}
+    </span>
   );
 }
 
@@ -169,104 +196,5 @@ function UnitPrice({ item, unit }: { item: Deployment; unit: "input" | "output" 
     >
       {exact(found.usd_per_million)}
     </Link>
-  );
-}
-
-function DeploymentDrawer({ item, onClose }: { item: Deployment; onClose: () => void }) {
-  const { condition } = item;
-  const facts: [string, React.ReactNode][] = [
-    ["Deployment", <span className="mono">{item.id}</span>],
-    ["Provider", item.provider],
-    ["Sent as", item.upstream_model],
-    ["Route", item.route.replace("_", " ")],
-    ["Address", <span className="mono">{item.api_base}</span>],
-    ["API version", item.api_version],
-    ["Authenticates with", { key: "a key", token: "a token", entra: "Entra ID", none: "nothing" }[item.credential]],
-    ["Scope", item.scope.replaceAll("_", " ")],
-    ["Priced as", item.base_model],
-    ["Discount", item.discount ? percent(item.discount) : ""],
-    ["When unpriced", item.on_unpriced.replaceAll("_", " ")],
-    ["Order", item.order ? String(item.order) : ""],
-    ["Weight", item.weight === null ? "" : String(item.weight)],
-    ["Requests a minute", item.rpm === null ? "" : count(item.rpm)],
-    ["Tokens a minute", item.tpm === null ? "" : count(item.tpm)],
-    ["Calls at once", item.max_parallel_requests === null ? "" : count(item.max_parallel_requests)],
-    ["Timeout", item.timeout === null ? "" : duration(item.timeout)],
-    ["Tags", item.tags.join(", ")],
-    ["Source", item.file ? `${item.file}, line ${item.line}` : item.source],
-  ];
-  return (
-    <Drawer
-      title={item.model_name}
-      onClose={onClose}
-      actions={
-        <Link to="/playground" search={{ model: [item.model_name] }} className="button small">
-          Try it
-        </Link>
-      }
-    >
-      <div className="column spaced">
-        <div className="row wrap">
-          <Tag tone={STATES[condition.state].tone} title={STATES[condition.state].about}>
-            {condition.state}
-          </Tag>
-          {item.route === "model_router" && <Tag tone="accent">model router</Tag>}
-          <span className="dim">
-            {count(condition.in_flight)} under way
-            {condition.time_to_first_byte !== null && ` · first byte about ${duration(condition.time_to_first_byte)}`}
-            {condition.cooldown_seconds > 0 && ` · back in ${duration(condition.cooldown_seconds)}`}
-            {condition.checked_at && ` · checked ${fromNow(condition.checked_at)}`}
-          </span>
-        </div>
-        {condition.check_error && <Note tone="warn">Its check failed: {condition.check_error}</Note>}
-        {item.unpriced && <Note tone="warn">{item.unpriced}</Note>}
-        <section>
-          <h3>{item.route === "model_router" ? "Routing fee" : "Prices in force"}</h3>
-          <div className="card">
-            <table className="table">
-              <tbody>
-                {item.own_prices?.map((each) => (
-                  <tr key={each.unit}>
-                    <td>{UNIT_NAMES[each.unit] ?? each.unit}</td>
-                    <td className="dim">the deployment's own</td>
-                    <td className="end">{exact(each.usd_per_million)} / 1M</td>
-                  </tr>
-                ))}
-                {item.prices.map((each) => (
-                  <tr key={each.id}>
-                    <td>
-                      <Link to="/prices" search={{ price: each.id }} className="quiet-link">
-                        {UNIT_NAMES[each.unit] ?? each.unit}
-                        {each.context === "long" && ` (from ${count(each.context_from)} tokens)`}
-                      </Link>
-                    </td>
-                    <td className="dim">
-                      <Source text={each.source} />, since {date(each.effective_from, "UTC")}
-                    </td>
-                    <td className="end">{exact(each.usd_per_million)} / 1M</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-          {item.route === "model_router" && (
-            <p className="dim">
-              On top of the served model's own price, for every input token.{" "}
-              <Link to="/router" className="link">
-                What it chose
-              </Link>
-            </p>
-          )}
-        </section>
-        <dl className="facts">
-          {facts
-            .filter(([, value]) => value)
-            .map(([title, value]) => [<dt key={title}>{title}</dt>, <dd key={`${title} value`}>{value}</dd>])}
-        </dl>
-        {!item.editable && (
-          <Note>This deployment is in the configuration file: change it there; it is in force a moment after you save.</Note>
-        )}
-      </div>
-    </Drawer>
   );
 }
