@@ -297,3 +297,15 @@ async def test_warnings_are_kept_with_it() -> None:
     terms = replace(TERMS, priced=dear)
     made = await models.make(await a_desk(), terms, router(model="azure_ai/mystery"))
     assert [each.message for each in made.warnings] == ["its calls will be unpriced: no price row"]
+
+
+async def test_beside_the_server_it_is_known_without_its_secrets() -> None:
+    desk = await a_desk()
+    made = await models.make(desk, TERMS, router(discount="0.1", scope="data_zone_eu"))
+    await models.switch(desk, TERMS, made.id, disabled=True)
+    await desk.store.put("model", "odd", {"model_name": 5}, actor="x", at=1.0)
+    (found,) = await models.known(desk.store)
+    assert (found.id, found.model_name) == (made.id, "router")
+    assert (found.deployment.discount_bp, found.deployment.scope) == (1000, "data_zone_eu")
+    assert found.credential.api_key is not None
+    assert found.credential.api_key.reveal() != KEY

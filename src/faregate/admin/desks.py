@@ -28,12 +28,14 @@ Version = Annotated[
 def desk(who: Asked) -> Desk:
     """Where a request's change is made. Raises :class:`ServiceUnavailableError` with no ledger."""
     settings = who.office.settings()
+    stored = who.office.stored_models()  # those that serve not at the moment, too
     return Desk(
         store=who.office.store(),
         actor=who.holder.id,
         now=time.time(),
-        models=model_names(settings),
-        deployments=frozenset(each.id for each in settings.deployments()),
+        models=model_names(settings) | {each.document.model_name for each in stored},
+        deployments=frozenset(each.id for each in settings.deployments())
+        | {each.id for each in stored},
     )
 
 

@@ -191,7 +191,9 @@ async def fill_unpriced(who: Who, cursor: Cursor = None) -> Fill:
 
 async def _fill(who: Asked, cursor: str | None) -> Fill:
     office = who.office
-    deployments = {each.id: each.deployment for each in office.settings().deployments()}
+    idle = (each.entry for each in office.stored_models() if each.entry is not None)
+    every = (*idle, *office.settings().deployments())
+    deployments = {each.id: each.deployment for each in every}
     with question():
         found = await waiting.fill(
             desk(who), office.book(), deployments, office.price_learnt, cursor

@@ -18,6 +18,7 @@ import click
 from faregate.cli.ledger_place import Place, Stated, fail, find_place
 from faregate.control.desk import Desk
 from faregate.control.errors import FieldError
+from faregate.control.models import known
 from faregate.errors import FaregateError
 from faregate.store.protocol import Store
 
@@ -64,17 +65,23 @@ def changing(said: Stated, work: Callable[[Desk], Awaitable[T]]) -> T:
 
 def at_place(place: Place, work: Callable[[Desk], Awaitable[T]]) -> T:
     """The same at a place that was found before."""
-    return _run(place, lambda store: work(desk_of(store, place)))
+
+    async def at_desk(store: Store) -> T:
+        return await work(await desk_of(store, place))
+
+    return _run(place, at_desk)
 
 
-def desk_of(store: Store, place: Place) -> Desk:
+async def desk_of(store: Store, place: Place) -> Desk:
     """Where changes of this command are made."""
     models = deployments = None
     settings = place.settings
     if settings is not None:
+        stored = await known(store)
         models = {*settings.names(), *(pattern for pattern, _ in settings.wildcards)}
+        models |= {each.model_name for each in stored}
         if not place.missing:
-            deployments = {each.id for each in settings.deployments()}
+            deployments = {each.id for each in (*settings.deployments(), *stored)}
     return Desk(store=store, actor=actor(), now=time.time(), models=models, deployments=deployments)
 
 

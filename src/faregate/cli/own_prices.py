@@ -17,6 +17,7 @@ from faregate.cli.ledger_tables import shown
 from faregate.cli.ledger_work import BadInputError, at_place, changing, option
 from faregate.cli.noun_commands import JSON, YES
 from faregate.cli.price_tables import table
+from faregate.control import models as stored_models
 from faregate.control import prices as control
 from faregate.control import waiting as unfilled
 from faregate.control.desk import Desk
@@ -249,7 +250,8 @@ async def _fill(desk: Desk, place: Place) -> Fill:
         lacking = f"{', '.join(place.missing)} set" if place.missing else "--config FILE"
         return Fill(waiting=waits, lacking=lacking)
     book = _beside(book_of(os.environ), await control.added(desk.store))
-    deployments = {each.id: each.deployment for each in place.settings.deployments()}
+    every = (*await stored_models.known(desk.store), *place.settings.deployments())
+    deployments = {each.id: each.deployment for each in every}
     amounts: list[Usd] = []
 
     async def learnt(found: Learnt) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from faregate.config.settings import ModelDeployment
 from faregate.control.desk import Desk, candidates, check_id
 from faregate.control.drafts import (
     Draft,
@@ -26,6 +27,7 @@ from faregate.control.stored_models import (
     Terms,
     opened,
     read_stored,
+    without_secrets,
 )
 from faregate.store.errors import VersionConflictError
 from faregate.store.protocol import Entity, Store
@@ -37,6 +39,21 @@ _DRAFT = "draft"
 async def every(store: Store) -> list[Entity]:
     """The documents as they are kept, by id."""
     return await store.entities(NOUN)
+
+
+async def known(store: Store) -> list[ModelDeployment]:
+    """What can be said of the database's deployments without any secret, for whoever asks beside
+    the server: their names, and how their calls are billed. Those that serve not are among them."""
+    found = []
+    for each in await every(store):
+        try:
+            document = msgspec.convert(each.document, StoredModel)
+        except msgspec.ValidationError:
+            continue
+        entry = without_secrets(each.id, document)
+        if entry is not None:
+            found.append(entry)
+    return found
 
 
 async def get(desk: Desk, terms: Terms, identity: str) -> Stored:

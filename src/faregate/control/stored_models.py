@@ -105,7 +105,7 @@ def read_stored(terms: Terms, found: Entity) -> Stored:
             id=found.id,
             version=found.version,
             document=document,
-            entry=_shown(terms, found.id, document),
+            entry=without_secrets(found.id, document, terms.shared),
             problem=str(error),
         )
     return Stored(
@@ -198,9 +198,12 @@ def _load(terms: Terms, identity: str, document: StoredModel, secrets: Mapping[s
     )
 
 
-def _shown(terms: Terms, identity: str, document: StoredModel) -> ModelDeployment | None:
-    """What can be said of a deployment whose secrets cannot be had."""
-    loose = msgspec.structs.replace(terms, usable=lambda _: "", priced=None)
+def without_secrets(
+    identity: str, document: StoredModel, shared: Shared | None = None
+) -> ModelDeployment | None:
+    """What can be said of a deployment without opening its secrets; None where it cannot be read.
+    It is not fit to be called."""
+    loose = Terms(sealing=Sealing(""), usable=lambda _: "", shared=shared or Shared())
     try:
         return _load(loose, identity, document, dict.fromkeys(document.sealed, "unknown")).entry
     except ConfigError:
