@@ -184,6 +184,13 @@ async def test_an_address_that_says_nothing_is_refused(browser: Browser, query: 
     assert (await browser.get(f"/api/session/oidc/callback{query}")).status == 400
 
 
+async def test_an_answer_that_says_a_thing_twice_is_refused(gate: Gate, browser: Browser) -> None:
+    back = await browser.at_provider(await browser.begin())
+    refused = await browser.get(f"{back}&code=another")
+    assert (refused.status, b"cannot be read" in refused.body) == (400, True)
+    assert gate.provider.forms == []
+
+
 async def test_what_the_provider_says_of_an_error_is_shown_as_a_word(
     gate: Gate, browser: Browser
 ) -> None:
@@ -224,7 +231,14 @@ async def test_a_sign_in_leads_to_the_dashboard_and_nowhere_else(
 
 
 async def test_hosts_that_are_not_allowed_get_nobody_a_code(gate: Gate) -> None:
-    for host in ("evil.example", "localhost@evil.example", "gate.example:444", "", "["):
+    for host in (
+        "evil.example",
+        "localhost@evil.example",
+        "x@localhost",
+        "gate.example:444",
+        "",
+        "[",
+    ):
         found = await Browser(gate, host).begin()
         assert found.status == 400
         assert b"allowed_hosts" in found.body

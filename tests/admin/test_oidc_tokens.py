@@ -239,6 +239,7 @@ async def test_somebody_elses_key_of_the_same_name_is_refused(gate: Gate) -> Non
 
 
 async def test_a_withdrawn_key_is_good_for_an_hour_at_most(gate: Gate) -> None:
+    assert KEPT <= 3600
     assert await signs_in(gate)
     gate.provider.rotate(TWO, keep=False)
     gate.provider.key = ONE
@@ -286,6 +287,7 @@ async def test_a_provider_that_fails_is_said_to(
     ("metadata", "said"),
     [
         ({"issuer": "https://login.example/{tenantid}"}, "{tenantid}"),
+        ({"issuer": "https://<b>login.example"}, "&lt;b&gt;"),
         ({"token_endpoint": "http://login.example/token"}, "not https"),
         ({"jwks_uri": "file:///etc/passwd"}, "not https"),
         ({"authorization_endpoint": "javascript:alert(1)"}, "not https"),
