@@ -1,6 +1,5 @@
 """The sections beside ``model_list`` to values."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -205,10 +204,14 @@ def _check_key(general: Found, reader: Reader) -> None:
 
 
 def _check_patterns(general: Found, reader: Reader) -> None:
+    if not general.get("redact_prompts"):
+        return
+    import regex
+
     for pattern in general.get("redact_prompts", ()):
         try:
-            re.compile(pattern)
-        except re.error as error:
+            regex.compile(pattern)
+        except regex.error as error:
             message = f"{pattern[:80]!r} is no regular expression: {error}"
             reader.note(
                 general.entries["redact_prompts"], "general_settings.redact_prompts", message

@@ -6,7 +6,6 @@ They are no part of the ledger's promise: a process that is killed loses those o
 import asyncio
 import contextlib
 import logging
-import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,11 +14,10 @@ import msgspec
 
 from faregate.core.sse import SseDecoder, SseError
 from faregate.errors import FaregateError
+from faregate.gateway.masking import masked
 from faregate.store.protocol import Content, Store
 
 _log = logging.getLogger("faregate.contents")
-
-MASK = "[redacted]"
 
 SECONDS = 1.0
 """How often what was kept is written."""
@@ -103,13 +101,6 @@ def _ready(batch: Sequence[Said]) -> list[Content]:
         )
         for each in batch
     ]
-
-
-def masked(text: str, masks: Sequence[str]) -> str:
-    """The text without what fits one of the regular expressions."""
-    for mask in masks:
-        text = re.sub(mask, MASK, text)
-    return text
 
 
 def text_of(stream: bytes) -> str:
