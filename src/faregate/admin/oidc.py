@@ -280,7 +280,7 @@ def _check_answer(query: Mapping[str, str], metadata: Metadata, oidc: Oidc) -> N
 async def _validated(provider: Provider, token: str, expected: Expected) -> Mapping[str, object]:
     """The claims of a token, by the provider's keys or by newer ones."""
     try:
-        # In a thread, since the first one imports what takes a tenth of a second.
+        # In a thread, since the first one imports something that takes a moment.
         try:
             keys = await provider.keys()
             return await asyncio.to_thread(validate, token, keys, expected)
