@@ -105,7 +105,7 @@ class Service:
         before = boot.stamp(running)
         try:
             settings = boot.reread()
-            catalog = gathered(settings, self.catalog.entities, self.terms())
+            catalog = gathered(settings, self.catalog.entities, self.terms(), self.catalog)
             self._replace(catalog)
         except (FaregateError, OSError) as error:
             # No traceback: the message names every problem with its file and line.
@@ -264,7 +264,7 @@ class Service:
         while entities or self.catalog.entities:
             file = self.catalog.file
             # Opening secrets imports what a server without any never needs.
-            catalog = await asyncio.to_thread(gathered, file, entities, self.terms())
+            catalog = await asyncio.to_thread(gathered, file, entities, self.terms(), self.catalog)
             if self.catalog.file is not file:
                 continue  # reloaded meanwhile
             try:

@@ -134,6 +134,42 @@ async def test_what_is_wrong_is_said_of_its_field(
     assert await models.every(desk.store) == []
 
 
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({}, ""),
+        ({"azure_scope": "https://ai.azure.com/.default"}, ""),
+        ({"azure_scope": "https://management.azure.com/.default"}, "params.azure_scope"),
+        ({"api_base": "https://elsewhere.example.com/v1"}, "params.api_base"),
+    ],
+)
+async def test_the_servers_own_identity_is_lent_to_azure_alone(
+    more: dict[str, str], field: str
+) -> None:
+    terms = replace(TERMS, usable=lambda _: "")
+    wanted = router(api_key=None, azure_credential="managed_identity", **more)
+    if not field:
+        made = await models.make(await a_desk(), terms, wanted)
+        assert made.entry is not None
+        assert made.entry.credential.entra
+        return
+    with pytest.raises(FieldError) as caught:
+        await models.make(await a_desk(), terms, wanted)
+    assert caught.value.field == field
+    assert "own identity" in caught.value.message
+
+
+async def test_a_secret_of_ones_own_may_sign_in_for_anything() -> None:
+    terms = replace(TERMS, usable=lambda _: "")
+    own = {"tenant_id": "t", "client_id": "c", "client_secret": "own-client-secret"}
+    scope = {"azure_scope": "api://mine/.default", "api_base": "https://llm.example.com/v1"}
+    desk = await a_desk()
+    made = await models.make(desk, terms, router(api_key=None, **own, **scope))
+    assert sorted(made.document.sealed) == ["client_secret"]
+    with pytest.raises(FieldError, match="state it again"):  # it would go to another tenant
+        await models.update(desk, terms, made.id, params(tenant_id="other"))
+
+
 async def test_an_id_is_chosen_once() -> None:
     desk = await a_desk()
     made = await models.make(desk, TERMS, router(), identity="mine")

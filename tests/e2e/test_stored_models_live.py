@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import lives, wire
+from tests.e2e import ledgers, lives, wire
 from tests.e2e.lives import Life, entry
 from tests.e2e.processes import MASTER_KEY, Emulator
 
@@ -33,14 +33,14 @@ class Desk:
     def add(self, name: str, model: str, base: str, **params: Any) -> dict[str, Any]:
         given = {"model": model, "api_base": base, "api_key": lives.UPSTREAM_KEY, **params}
         body = {"model_name": name, "params": given}
-        status, made = wire.soon(lambda: self._past_opening("POST", "/api/models", body))
+        status, made = wire.soon(lambda: self.made("/api/models", body))
         assert status == 201, made
         assert isinstance(made, dict)
         return made
 
-    def _past_opening(self, *asked: Any) -> tuple[int, Any] | None:
+    def made(self, path: str, body: Any) -> tuple[int, Any] | None:
         """An answer, once the ledger's database is open."""
-        status, found = self.ask(*asked)
+        status, found = self.ask("POST", path, body)
         return None if status == 503 else (status, found)
 
     def chat(self, model: str) -> tuple[int, Any, dict[str, str]]:
@@ -197,3 +197,40 @@ def test_every_worker_follows(config: str, resource: Emulator, tmp_path: Path) -
         wire.soon(lambda: [desk.chat("kept")[0] for _ in range(12)] == [200] * 12)
         assert desk.ask("DELETE", f"/api/models/{made['id']}")[0] == 204
         wire.soon(lambda: [desk.chat("kept")[0] for _ in range(12)] == [404] * 12)
+
+
+def test_a_trial_is_one_call_and_puts_nothing_aside(
+    config: str, resource: Emulator, tmp_path: Path
+) -> None:
+    resource.reset()
+    with lives.started(tmp_path, config) as life:
+        desk = Desk(life)
+        called = resource.meter()
+        resource.fault("500", "gpt-4.1-nano", times=6)
+        for _ in range(6):
+            _, tried = desk.ask("POST", "/api/models/test", {"deployment": "nano"})
+            assert (tried["ok"], tried["status"]) == (False, 500)
+            assert tried["problem"]["explanation"].startswith("The provider failed")
+        assert resource.meter() == called
+        assert desk.ask("GET", "/api/models/nano")[1]["condition"]["state"] == "healthy"
+        assert desk.chat("nano")[0] == 200
+        _, tried = desk.ask("POST", "/api/models/test", {"deployment": "nano"})
+        assert tried["ok"] is True
+        assert tried["served_model"].startswith("gpt-4.1-nano")
+        ledgers.wait_until_stored(life)
+        tagged = desk.ask("GET", "/api/calls?tag=connection-test")[1]["data"]
+        assert [each["outcome"] for each in tagged] == ["completed", *["failed"] * 6]
+        assert {each["key"] for each in tagged} == {"master"}
+        assert tagged[0]["call_id"] == tried["call_id"]
+
+
+def test_a_trial_is_paid_by_whoever_asks(config: str, resource: Emulator, tmp_path: Path) -> None:
+    resource.reset()
+    with lives.started(tmp_path, config) as life:
+        desk = Desk(life)
+        tight = {"role": "admin", "budgets": [{"limit": "0", "window": "1mo"}]}
+        _, made = wire.soon(lambda: desk.made("/api/keys", tight))
+        poor = Desk(life, made["secret"])
+        status, refused = poor.ask("POST", "/api/models/test", {"deployment": "nano"})
+        assert (status, refused["error"]["code"]) == (429, "budget_exceeded")
+        assert desk.ask("POST", "/api/models/test", {"deployment": "nano"})[1]["ok"] is True

@@ -66,6 +66,20 @@ async def test_the_files_id_wins() -> None:
     assert "'twin' of 'router' is left out: the configuration's file has" in problem
 
 
+async def test_what_has_not_changed_is_not_read_again() -> None:
+    file, entities = settings(), await two(bad=True)
+    first = gathered(file, entities, TERMS)
+    second = gathered(file, entities, TERMS, first)
+    assert [a is b for a, b in zip(first.stored, second.stored, strict=True)] == [
+        each.id != "bad" for each in first.stored
+    ]
+    changed = [replace(each, version=each.version + 1) for each in entities]
+    assert gathered(file, changed, TERMS, first).stored[-1] is not first.stored[-1]
+    other = settings(litellm_settings={"drop_params": True})
+    third = gathered(other, entities, TERMS, first)
+    assert all(each.drop_params for each in third.settings.find("router"))
+
+
 async def test_with_none_the_files_settings_are_the_settings() -> None:
     file = settings()
     assert gathered(file, [], TERMS).settings is file

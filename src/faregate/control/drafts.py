@@ -23,7 +23,15 @@ from faregate.control.stored_models import (
     Terms,
     read_document,
 )
+from faregate.core.endpoints import is_azure_base
 from faregate.errors import ConfigError
+
+OWN_SCOPES = frozenset(
+    f"https://{service}.azure.{cloud}/.default"
+    for service in ("ai", "cognitiveservices")
+    for cloud in ("com", "us", "cn")
+)
+"""Scopes that stored deployments may ask for with the server's own identity."""
 
 _MOST = 64 * 1024
 _LONGEST_NAME = 256
@@ -67,11 +75,31 @@ def check(terms: Terms, identity: str, draft: Draft) -> ModelDeployment:
         said = trouble(url_of(entry))
         if said:
             raise ConfigError(said)
+    _check_identity(entry)
     if entry.ca_file:
         raise FieldError(
             "params.ssl_verify", "is true or false here; a CA file is for the configuration's file"
         )
     return entry
+
+
+def _check_identity(entry: ModelDeployment) -> None:
+    """The server's own identity at Entra ID is lent for what it is there for, and nothing else."""
+    credential = entry.credential
+    if not credential.entra or credential.entra_kind == "client_secret":
+        return
+    if not is_azure_base(url_of(entry)):
+        raise FieldError(
+            "params.api_base",
+            "the server's own identity only signs in to Azure AI resources; state a key, or "
+            "tenant_id, client_id and client_secret",
+        )
+    if credential.azure_scope and credential.azure_scope not in OWN_SCOPES:
+        raise FieldError(
+            "params.azure_scope",
+            "the server's own identity only asks for tokens of Azure AI, such as "
+            "https://cognitiveservices.azure.com/.default; leave it out",
+        )
 
 
 def drafted(before: Draft, changes: ModelFields, now: float) -> Draft:

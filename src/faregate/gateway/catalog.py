@@ -52,14 +52,19 @@ class Catalog(Struct, frozen=True, kw_only=True):
                     yield secret.reveal()
 
 
-def gathered(file: Settings, entities: Sequence[Entity], terms: Terms) -> Catalog:
+def gathered(
+    file: Settings, entities: Sequence[Entity], terms: Terms, before: Catalog | None = None
+) -> Catalog:
     """Everything that can be had of both. One bad deployment of the database is left out; the file
-    wins where both have an id."""
+    wins where both have an id. What has not changed since ``before`` is not read again."""
     terms = replace(terms, shared=file.shared)
+    known: dict[tuple[str, int], Stored] = {}
+    if before is not None and before.file.shared == file.shared:
+        known = {(each.id, each.version): each for each in before.stored if not each.problem}
     taken = {entry.id for entry in file.deployments()}
     stored = []
     for each in entities:
-        found = read_stored(terms, each)
+        found = known.get((each.id, each.version)) or read_stored(terms, each)
         if each.id in taken and not found.problem:
             problem = "the configuration's file has a deployment of the same id; change one of them"
             found = replace(found, problem=problem)
