@@ -50,7 +50,7 @@ const models = createRoute({
 const prices = createRoute({
   ...below,
   path: "/prices",
-  validateSearch: searchOf([], ["q", "provider", "unit", "scope", "added", "history", "price", "add", "model"]),
+  validateSearch: searchOf([], ["q", "provider", "unit", "scope", "tier", "added", "history", "price", "add", "model"]),
   component: lazyRouteComponent(() => import("../features/prices/PricesPage"), "PricesPage"),
 });
 

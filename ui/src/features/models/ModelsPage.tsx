@@ -7,7 +7,7 @@ import { api, type Deployment } from "../../client/api";
 import { Money } from "../../shared/figures";
 import { Bones, Button, Dot, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
 import { exact } from "../../shared/money";
-import { calls } from "../../shared/numbers";
+import { count } from "../../shared/numbers";
 import { dayStart, utcDay } from "../../shared/time";
 import { DeploymentDrawer } from "./DeploymentDrawer";
 import { ModelForm } from "./ModelForm";
@@ -78,13 +78,12 @@ export function ModelsPage() {
                 <thead>
                   <tr>
                     <th>Model</th>
-                    <th>Deployment</th>
                     <th>Sent as</th>
                     <th>State</th>
                     <th>Source</th>
                     <th className="end">Input / 1M</th>
                     <th className="end">Output / 1M</th>
-                    <th className="end">Since yesterday</th>
+                    <th className="end">Calls since yesterday</th>
                     <th className="end">Spend</th>
                   </tr>
                 </thead>
@@ -98,11 +97,15 @@ export function ModelsPage() {
                         onClick={() => set({ deployment: each.id })}
                       >
                         <td>
-                          <button type="button" className="quiet-link cut" onClick={() => set({ deployment: each.id })}>
+                          <button
+                            type="button"
+                            className="quiet-link cut"
+                            title={each.id}
+                            onClick={() => set({ deployment: each.id })}
+                          >
                             <b>{each.model_name}</b>
                           </button>
                         </td>
-                        <td className="mono dim cut">{each.id}</td>
                         <td>
                           <div className="row">
                             <span className="cut">{each.upstream_model}</span>
@@ -128,7 +131,7 @@ export function ModelsPage() {
                             className="quiet-link"
                             onClick={(event) => event.stopPropagation()}
                           >
-                            {calls(use?.calls ?? 0)}
+                            {count(use?.calls ?? 0)}
                           </Link>
                         </td>
                         <td className="end">

@@ -1,37 +1,36 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
 import { useSession } from "../../app/session";
-import { api } from "../../client/api";
-import { Bones, Button, CopyButton, Drawer, ErrorBox, Tag } from "../../shared/kit";
-import { exact } from "../../shared/money";
+import { api, type Price } from "../../client/api";
+import { Bar, Bones, Button, CopyButton, Drawer, ErrorBox, Tag } from "../../shared/kit";
+import { change, exact, size } from "../../shared/money";
 import { count } from "../../shared/numbers";
 import { date, full } from "../../shared/time";
 import { notify } from "../../shared/toasts";
 import { Source } from "../logs/Receipt";
 import { UNIT_NAMES } from "../logs/words";
+import { OfferTable } from "./OfferTable";
+import { always, CONFIDENCE, type Family, FAMILIES, offersOf, scopeName } from "./pivot";
 
-/** One row of the book, and the rows before and after it. */
-export function PriceDrawer({ id, onClose }: { id: string; onClose: () => void }) {
+/** One row of the book; what it was before, and what the model costs elsewhere. */
+export function PriceDrawer({
+  id,
+  onClose,
+  onOpen,
+}: {
+  id: string;
+  onClose: () => void;
+  onOpen: (id: string) => void;
+}) {
   const queries = useQueryClient();
   const { mayChange } = useSession();
   const { data, error, refetch } = api.useQuery("get", "/api/prices/{price_id}", { params: { path: { price_id: id } } });
-  const others = api.useQuery(
-    "get",
-    "/api/prices",
-    {
-      params: {
-        query: data
-          ? { provider: data.provider, model: data.model, unit: data.unit, scope: data.scope, tier: data.tier, limit: 100 }
-          : {},
-      },
-    },
-    { enabled: Boolean(data) },
-  );
   const remove = api.useMutation("delete", "/api/prices/{price_id}", {
     onSuccess: async () => {
       notify("The price is gone; receipts that used it keep it");
       onClose();
-      await queries.invalidateQueries({ queryKey: ["prices"] });
+      await queries.invalidateQueries();
     },
   });
   return (
@@ -50,69 +49,131 @@ export function PriceDrawer({ id, onClose }: { id: string; onClose: () => void }
       {error ? (
         <ErrorBox error={error} retry={() => void refetch()} />
       ) : !data ? (
-        <Bones />
+        <Bones rows={12} />
       ) : (
         <div className="column spaced">
-          <dl className="facts">
-            <dt>Price</dt>
-            <dd>
-              <b>{exact(data.usd_per_million)}</b> for 1M tokens
-            </dd>
-            <dt>Row</dt>
-            <dd className="row">
-              <span className="mono">{data.id}</span> <CopyButton text={data.id} />
-            </dd>
-            <dt>List</dt>
-            <dd>{data.provider}</dd>
-            <dt>Scope, tier</dt>
-            <dd>
-              {data.scope.replaceAll("_", " ")}, {data.tier}
-            </dd>
-            <dt>Context</dt>
-            <dd>{data.context === "long" ? `prompts of ${count(data.context_from)} tokens or more` : "any that is not long"}</dd>
-            <dt>In force</dt>
-            <dd>
-              {Date.parse(data.effective_from) <= 0 ? "always" : `from ${full(data.effective_from, "UTC")}`}
-              {data.effective_to && ` to ${full(data.effective_to, "UTC")}`}
-            </dd>
-            <dt>Source</dt>
-            <dd>
-              <Source text={data.source} />
-            </dd>
-            {data.source_meter && (
-              <>
-                <dt>Meter</dt>
-                <dd>{data.source_meter}</dd>
-              </>
-            )}
-            <dt>Seen</dt>
-            <dd>{date(data.observed_at, "UTC")}</dd>
-            <dt>How sure</dt>
-            <dd>
-              <Tag>{data.confidence.replaceAll("_", " ")}</Tag>
-            </dd>
-          </dl>
-          {(others.data?.data.length ?? 0) > 1 && (
-            <section>
-              <h3>History</h3>
-              <div className="card">
-                <table className="table">
-                  <tbody>
-                    {others.data?.data.map((each) => (
-                      <tr key={each.id} className={each.id === id ? "picked" : ""}>
-                        <td className="number">{Date.parse(each.effective_from) <= 0 ? "always" : date(each.effective_from, "UTC")}</td>
-                        <td className="dim">{each.context}</td>
-                        <td className="dim cut">{each.source}</td>
-                        <td className="end">{exact(each.usd_per_million)}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-            </section>
-          )}
+          <Facts price={data} />
+          <Past price={data} onOpen={onOpen} />
+          <Elsewhere price={data} onOpen={onOpen} />
         </div>
       )}
     </Drawer>
+  );
+}
+
+function Facts({ price }: { price: Price }) {
+  const sure = CONFIDENCE[price.confidence];
+  return (
+    <>
+      <div className="row wrap">
+        <span className="fact-price number">{exact(price.usd_per_million)}</span>
+        <span className="dim">for 1M tokens</span>
+        <span className="grow" />
+        <Link to="/logs" search={{ served_model: [price.model] }} className="link">
+          Calls it served
+        </Link>
+      </div>
+      <dl className="facts">
+        <dt>Row</dt>
+        <dd className="row">
+          <span className="mono">{price.id}</span> <CopyButton text={price.id} />
+        </dd>
+        <dt>List</dt>
+        <dd>{price.provider}</dd>
+        <dt>Scope, tier</dt>
+        <dd>
+          {scopeName(price.scope)}, {price.tier}
+        </dd>
+        <dt>Prompts</dt>
+        <dd>{price.context === "long" ? `of ${count(price.context_from)} tokens or more` : "that are not billed as long"}</dd>
+        <dt>In force</dt>
+        <dd>
+          {always(price.effective_from) ? "always" : `from ${full(price.effective_from, "UTC")}`}
+          {price.effective_to && ` to ${full(price.effective_to, "UTC")}`}
+        </dd>
+        <dt>Source</dt>
+        <dd>
+          <Source text={price.source} />
+        </dd>
+        {price.source_meter && (
+          <>
+            <dt>Meter</dt>
+            <dd>{price.source_meter}</dd>
+          </>
+        )}
+        <dt>Seen</dt>
+        <dd>{date(price.observed_at, "UTC")}</dd>
+        <dt>How sure</dt>
+        <dd>
+          <Tag tone={price.added ? "accent" : undefined}>{sure.name}</Tag> <span className="dim">{sure.about}</span>
+        </dd>
+      </dl>
+    </>
+  );
+}
+
+/** The rows of the same thing, the newest first, each against the one before it. */
+function Past({ price, onOpen }: { price: Price; onOpen: (id: string) => void }) {
+  const { provider, model, unit, scope, tier } = price;
+  const { data } = api.useQuery("get", "/api/prices", {
+    params: { query: { provider, model, unit, scope, tier, limit: 100 } },
+  });
+  const rows = (data?.data ?? []).filter((each) => each.context === price.context);
+  if (rows.length < 2) return null;
+  const most = Math.max(...rows.map((each) => size(each.usd_per_million)), 1e-12);
+  return (
+    <section className="column">
+      <h3>History</h3>
+      <div className="card table-wrap">
+        <table className="table">
+          <tbody>
+            {rows.map((each, at) => {
+              const before = rows[at + 1];
+              return (
+                <tr key={each.id} className={each.id === price.id ? "pick picked" : "pick"} onClick={() => onOpen(each.id)}>
+                  <td className="number">
+                    <button type="button" className="quiet-link" onClick={() => onOpen(each.id)}>
+                      {always(each.effective_from) ? "always" : date(each.effective_from, "UTC")}
+                    </button>
+                  </td>
+                  <td>
+                    <div className="history-bar">
+                      <Bar share={size(each.usd_per_million) / most} label={exact(each.usd_per_million)} />
+                    </div>
+                  </td>
+                  <td className="dim cut" title={each.source}>
+                    {CONFIDENCE[each.confidence].name}
+                  </td>
+                  <td className="end dim">{before && change(size(each.usd_per_million), size(before.usd_per_million))}</td>
+                  <td className="end number">{exact(each.usd_per_million)}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+/** What is in force for the model, in every scope and tier. */
+function Elsewhere({ price, onOpen }: { price: Price; onOpen: (id: string) => void }) {
+  const { provider, model } = price;
+  const { data } = api.useQuery("get", "/api/prices", {
+    params: { query: { provider, model, history: false, limit: 1000 } },
+  });
+  const family = (Object.keys(FAMILIES) as Family[]).find((each) =>
+    (FAMILIES[each] as readonly string[]).includes(price.unit),
+  );
+  if (!data || !family) return null;
+  const offers = offersOf(data.data).filter((each) => FAMILIES[family].some((unit) => each.prices.has(unit)));
+  if (!offers.length) return null;
+  return (
+    <section className="column">
+      <h3>In force now, wherever it is sold</h3>
+      <div className="card">
+        <OfferTable offers={offers} family={family} withModel={false} withScope withTier chosen={price.id} onOpen={onOpen} />
+      </div>
+    </section>
   );
 }

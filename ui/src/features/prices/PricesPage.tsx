@@ -1,35 +1,54 @@
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
 import { Plus, Tags } from "lucide-react";
-import { useDeferredValue } from "react";
+import { useDeferredValue, useMemo } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
-import { api, client, type Price, type PriceQuery } from "../../client/api";
-import { Bones, Button, Check, Empty, ErrorBox, Input, Note, Select, Tag } from "../../shared/kit";
-import { exact } from "../../shared/money";
-import { calls, count } from "../../shared/numbers";
-import { date } from "../../shared/time";
-import { notify } from "../../shared/toasts";
-import { Source } from "../logs/Receipt";
-import { UNIT_NAMES } from "../logs/words";
+import { client, type PriceQuery } from "../../client/api";
+import { Bones, Button, Check, Empty, ErrorBox, Input, Segments, Select } from "../../shared/kit";
+import { OfferTable } from "./OfferTable";
+import { type Family, FAMILIES, isFamily, offersOf, scopeName } from "./pivot";
 import { PriceDrawer } from "./PriceDrawer";
 import { PriceForm } from "./PriceForm";
+import { Waiting } from "./Waiting";
+import "./prices.css";
 
 const route = getRouteApi("/prices");
+const EVERY = "every";
 
+const SCOPES = [
+  "global",
+  "data_zone_us",
+  "data_zone_eu",
+  "data_zone_apac",
+  "regional",
+  "regional:northeurope",
+  "regional:swedencentral",
+  "regional:westeurope",
+  "regional:southeastasia",
+  "gov_global",
+  "gov_data_zone",
+  "gov_regional",
+];
+
+/** The book: a line for each place a model is sold at, with all its prices. */
 export function PricesPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const { mayChange } = useSession();
   const q = useDeferredValue(search.q ?? "");
+  const scope = search.scope ?? "global";
+  const tier = search.tier ?? "standard";
+  const history = search.history === "1";
+  const family: Family = isFamily(search.unit) ? search.unit : "text";
   const query: PriceQuery = {
     q,
     ...(search.provider ? { provider: search.provider } : {}),
-    ...(search.scope ? { scope: search.scope } : {}),
-    ...(search.unit ? { unit: search.unit as Price["unit"] } : {}),
+    ...(scope === EVERY ? {} : { scope }),
+    ...(tier === EVERY ? {} : { tier }),
     ...(search.added === "1" ? { added: true } : {}),
-    history: search.history === "1",
-    limit: 200,
+    history,
+    limit: 1000,
   };
   const prices = useInfiniteQuery({
     queryKey: ["prices", query],
@@ -42,7 +61,12 @@ export function PricesPage() {
     getNextPageParam: (page) => page.next ?? undefined,
     placeholderData: (before) => before,
   });
-  const rows = prices.data?.pages.flatMap((page) => page.data) ?? [];
+  const { data, hasNextPage } = prices;
+  const offers = useMemo(() => {
+    const found = offersOf(data?.pages.flatMap((page) => page.data) ?? [], history);
+    if (hasNextPage) found.pop(); // the rest of it is on the next page
+    return found.filter((each) => FAMILIES[family].some((unit) => each.prices.has(unit)));
+  }, [data, hasNextPage, history, family]);
   const set = (change: Partial<typeof search>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   return (
@@ -68,143 +92,118 @@ export function PricesPage() {
             value={search.q ?? ""}
             onChange={(event) => set({ q: event.target.value || undefined })}
           />
-          <Select
-            small
-            className="auto"
-            aria-label="Price list"
+          <Choice
+            label="Price list"
             value={search.provider ?? ""}
             options={[{ value: "", label: "every list" }, "azure", "openai", "anthropic"]}
-            onChange={(event) => set({ provider: event.target.value || undefined })}
+            onChange={(value) => set({ provider: value || undefined })}
           />
-          <Select
-            small
-            className="auto"
-            aria-label="Unit"
-            value={search.unit ?? ""}
+          <Choice
+            label="Scope"
+            value={scope}
             options={[
-              { value: "", label: "every unit" },
-              ...Object.entries(UNIT_NAMES)
-                .filter(([unit]) => unit !== "reasoning")
-                .map(([value, label]) => ({ value, label })),
+              { value: EVERY, label: "every scope" },
+              ...[...new Set([...SCOPES, scope])]
+                .filter((each) => each !== EVERY)
+                .map((value) => ({ value, label: scopeName(value) })),
             ]}
-            onChange={(event) => set({ unit: event.target.value || undefined })}
+            onChange={(value) => set({ scope: value === "global" ? undefined : value })}
+          />
+          <Choice
+            label="Tier"
+            value={tier}
+            options={[{ value: EVERY, label: "every tier" }, "standard", "batch", "flex", "priority"]}
+            onChange={(value) => set({ tier: value === "standard" ? undefined : value })}
+          />
+          <Segments
+            label="Tokens of"
+            value={family}
+            options={(Object.keys(FAMILIES) as Family[]).map((value) => ({
+              value,
+              label: `${value[0]!.toUpperCase()}${value.slice(1)}`,
+            }))}
+            onChange={(value) => set({ unit: value === "text" ? undefined : value })}
           />
           <Check label="Added here" checked={search.added === "1"} onChange={(event) => set({ added: event.target.checked ? "1" : undefined })} />
-          <Check label="History" checked={search.history === "1"} onChange={(event) => set({ history: event.target.checked ? "1" : undefined })} />
+          <Check label="History" checked={history} onChange={(event) => set({ history: event.target.checked ? "1" : undefined })} />
         </div>
         {prices.error && <ErrorBox error={prices.error} retry={() => void prices.refetch()} />}
         {prices.isPending ? (
           <Bones rows={12} />
+        ) : offers.length === 0 && !hasNextPage ? (
+          <section className="card">
+            <Empty icon={<Tags size={26} aria-hidden />} title="No price fits">
+              {scope !== EVERY || tier !== EVERY ? (
+                <>
+                  <p>
+                    None in scope {scope === EVERY ? "any" : scopeName(scope)}, tier {tier === EVERY ? "any" : tier}.
+                  </p>
+                  <Button onClick={() => set({ scope: EVERY, tier: EVERY })}>Look in every scope and tier</Button>
+                </>
+              ) : (
+                <p>Take a filter away, look at the history, or add a price of your own.</p>
+              )}
+            </Empty>
+          </section>
         ) : (
           <section className="card">
-            {rows.length === 0 ? (
-              <Empty icon={<Tags size={26} aria-hidden />} title="No price row fits">
-                <p>Take a filter away, look at the history, or add a price of your own.</p>
-              </Empty>
-            ) : (
-              <div className="table-wrap">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Model</th>
-                      <th>Unit</th>
-                      <th className="end">USD / 1M tokens</th>
-                      <th>List</th>
-                      <th>Scope</th>
-                      <th>Tier</th>
-                      <th>From</th>
-                      <th>Source</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {rows.map((each) => (
-                      <tr
-                        key={each.id}
-                        className={each.id === search.price ? "pick picked" : "pick"}
-                        onClick={() => set({ price: each.id })}
-                      >
-                        <td>
-                          <button type="button" className="quiet-link cut" onClick={() => set({ price: each.id })}>
-                            <b>{each.model}</b>
-                          </button>{" "}
-                          {each.added && <Tag tone="accent">added</Tag>}
-                        </td>
-                        <td>
-                          {UNIT_NAMES[each.unit] ?? each.unit}
-                          {each.context === "long" && <span className="dim"> ≥ {count(each.context_from)}</span>}
-                        </td>
-                        <td className="end">{exact(each.usd_per_million)}</td>
-                        <td className="soft">{each.provider}</td>
-                        <td className="soft">{each.scope.replaceAll("_", " ")}</td>
-                        <td className="soft">{each.tier}</td>
-                        <td className="soft number">
-                          {Date.parse(each.effective_from) <= 0 ? "always" : date(each.effective_from, "UTC")}
-                          {each.effective_to && ` – ${date(each.effective_to, "UTC")}`}
-                        </td>
-                        <td className="dim cut">
-                          <Source text={each.source} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-            )}
-            {prices.hasNextPage && (
-              <div className="body">
+            <OfferTable
+              offers={offers}
+              family={family}
+              history={history}
+              withScope={scope === EVERY}
+              withTier={tier === EVERY}
+              chosen={search.price}
+              onOpen={(price) => set({ price })}
+            />
+            <div className="row body dim">
+              <span className="grow">
+                {offers.length} {history ? "lines, past and coming ones with them" : "lines in force now"}; USD for a
+                million tokens.
+              </span>
+              {hasNextPage && (
                 <Button small busy={prices.isFetchingNextPage} onClick={() => void prices.fetchNextPage()}>
-                  More rows
+                  More
                 </Button>
-              </div>
-            )}
+              )}
+            </div>
           </section>
         )}
       </main>
-      {search.add && <PriceForm model={search.model ?? ""} onClose={() => set({ add: undefined, model: undefined })} />}
-      {search.price && <PriceDrawer key={search.price} id={search.price} onClose={() => set({ price: undefined })} />}
+      {search.add && (
+        <PriceForm key={search.model} model={search.model ?? ""} onClose={() => set({ add: undefined, model: undefined })} />
+      )}
+      {search.price && (
+        <PriceDrawer
+          key={search.price}
+          id={search.price}
+          onClose={() => set({ price: undefined })}
+          onOpen={(price) => set({ price })}
+        />
+      )}
     </>
   );
 }
 
-/** Models that answered and have no price. */
-function Waiting({ onAdd }: { onAdd: (model: string) => void }) {
-  const queries = useQueryClient();
-  const { mayChange } = useSession();
-  const { data } = api.useQuery("get", "/api/unpriced", { params: { query: { limit: 50 } } });
-  const fill = api.useMutation("post", "/api/unpriced/fill", {
-    onSuccess: async (found) => {
-      notify(`${count(found.filled)} calls have their price now; ${count(found.waiting)} still wait`);
-      await queries.invalidateQueries();
-    },
-  });
-  if (!data?.data.length) return null;
+function Choice({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string;
+  value: string;
+  options: readonly (string | { value: string; label: string })[];
+  onChange: (value: string) => void;
+}) {
   return (
-    <Note tone="warn">
-      <div className="column">
-        <div className="row wrap">
-          <b>Served without a price: what these calls cost is not known.</b>
-          <span className="grow" />
-          {mayChange && (
-            <Button small busy={fill.isPending} onClick={() => fill.mutate({})}>
-              Look again
-            </Button>
-          )}
-        </div>
-        {data.data.map((each) => (
-          <div key={`${each.provider} ${each.served_model} ${each.deployment}`} className="row wrap">
-            <b>{each.served_model || "unnamed"}</b>
-            <span>{each.deployment}</span>
-            <Link to="/logs" search={{ served_model: [each.served_model], status: ["unpriced"] }} className="link">
-              {calls(each.calls)}
-            </Link>
-            {mayChange && (
-              <Button small onClick={() => onAdd(each.served_model)}>
-                Add its price
-              </Button>
-            )}
-          </div>
-        ))}
-      </div>
-    </Note>
+    <Select
+      small
+      className="auto"
+      aria-label={label}
+      value={value}
+      options={options}
+      onChange={(event) => onChange(event.target.value)}
+    />
   );
 }
