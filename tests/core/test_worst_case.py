@@ -91,6 +91,8 @@ def test_no_charge_exceeds_its_hold(
     prompt = min(size, limits.context)
     cached, written = int(prompt * split[0] * split[1]), int(prompt * split[0] * (1 - split[1]))
     most = limits.output if cap is None else min(cap, limits.output)
+    if limits.thinks_beyond and cap != 0:
+        most = limits.output
     usage = Usage(
         input=prompt - cached - written,
         cache_read=cached,
@@ -111,7 +113,9 @@ def test_the_bound_is_the_dearest_and_no_more() -> None:
     bound = CASES.bound("azure", ROUTER, asked, NOW, WORST)
     totals = {}
     for model in POOL:
-        for usage in (Usage(input=1000, output=100), Usage(cache_write=1000, output=100)):
+        limits = limits_of(model)
+        said = limits.output if limits.thinks_beyond else 100
+        for usage in (Usage(input=1000, output=said), Usage(cache_write=1000, output=said)):
             outcome = Outcome(requested_model="m", served_model=model, usage=usage, at=NOW)
             real = charge(BOOK, "azure", ROUTER, outcome).total
             assert real is not None, model
@@ -126,6 +130,13 @@ def test_a_subset_is_a_smaller_hold() -> None:
     every = CASES.bound("azure", ROUTER, Ask(size=1000, output=100), NOW, WORST)
     assert 0 < bound.amount < every.amount // 20
     assert bound.model in cheap.subset
+
+
+def test_reasoning_that_max_tokens_does_not_bound_is_held() -> None:
+    asked = Ask(size=1000, output=1, subset=("grok-4-1-fast-reasoning", "gpt-6-astra"))
+    bound = CASES.bound("azure", ROUTER, asked, NOW, WORST)
+    assert bound.model == "grok-4-1-fast-reasoning"
+    assert bound.output == limits_of("grok-4-1-fast-reasoning").output
 
 
 def test_long_context_is_held_at_its_price() -> None:

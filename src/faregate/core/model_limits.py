@@ -13,6 +13,8 @@ class Limits(Struct, frozen=True):
     context: int
     output: int
     image: int = 20_000
+    thinks_beyond: bool = False
+    """It bills reasoning beside the answer, which the request's ``max_tokens`` does not bound."""
 
 
 _LONG = 1_050_000
@@ -43,8 +45,8 @@ LIMITS: dict[str, Limits] = {
     "llama-4": Limits(1_048_576, 1_048_576),
     "grok-4": Limits(256_000, 256_000),
     "grok-4.6": Limits(1_000_000, 1_000_000),
-    "grok-4-1-fast": Limits(2_000_000, 2_000_000),
-    "grok-4-fast": Limits(2_000_000, 2_000_000),
+    "grok-4-1-fast": Limits(2_000_000, 2_000_000, thinks_beyond=True),
+    "grok-4-fast": Limits(2_000_000, 2_000_000, thinks_beyond=True),
     "fw-glm": Limits(202_752, 202_752),
     "fw-kimi": Limits(262_144, 262_144),
     "claude": Limits(1_000_000, 128_000),

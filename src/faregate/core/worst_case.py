@@ -249,6 +249,7 @@ def _exceeds(one: _Rates, other: _Rates) -> bool:
         and one.limits.context >= other.limits.context
         and one.limits.output >= other.limits.output
         and one.limits.image >= other.limits.image
+        and one.limits.thinks_beyond >= other.limits.thinks_beyond
     )
 
 
@@ -256,6 +257,8 @@ def _worst(ask: Ask, limits: Limits) -> tuple[int, int]:
     context, most = limits.context, limits.output
     prompt = context if ask.elsewhere else ask.size + ask.images * limits.image
     output = most if ask.output is None or ask.output > most else ask.output
+    if limits.thinks_beyond and output:
+        output = most
     return min(prompt, context), output * ask.choices
 
 
