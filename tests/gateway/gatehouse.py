@@ -229,7 +229,7 @@ class Gatehouse:
         self.app = App(snapshot, Metrics(settings.names(), names), (self.rows.append,), ledger)
         self.app.gate = Gate(
             self.counters,
-            Restorer(self.counters, ledger),
+            Restorer(self.counters, ledger, settings.aliases),
             lambda: self.directory,
             self.warnings.append,
             **gate,

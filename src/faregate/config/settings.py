@@ -287,6 +287,16 @@ class Settings(Struct, frozen=True, kw_only=True):
                     continue
         return ()
 
+    def alias_of(self, model: str) -> str:
+        """The name that a name is an alias of; empty where it is none."""
+        return "" if model in self.models else self.routing.model_group_alias.get(model, "")
+
+    def aliases(self, model: str) -> tuple[str, ...]:
+        """Every alias of a name."""
+        return tuple(
+            each for each in self.routing.model_group_alias if self.alias_of(each) == model
+        )
+
     def names(self) -> tuple[str, ...]:
         """Every model name that can be listed: exact names, then aliases that are not hidden."""
         routing = self.routing

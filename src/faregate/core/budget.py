@@ -181,6 +181,8 @@ class Caller(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     deployment: str = ""
     model: str = ""
+    alias_of: str = ""
+    """The name that ``model`` is an alias of, where it is one: its limits count as well."""
 
 
 def check(budget: Budget, zone: tzinfo = UTC) -> Account:
@@ -251,11 +253,13 @@ def accounts_of(
         ("team", caller.team),
         *(("tag", tag) for tag in dict.fromkeys(caller.tags)),
         ("model", caller.model),
+        ("model", caller.alias_of),
         ("deployment", caller.deployment),
     ]
     found = [each for name in named if name[1] for each in accounts.get(name, ())]
     found.extend(accounts.get(("everything", ""), ()))
-    return [each for each in found if not each.model or each.model == caller.model]
+    models = ("", caller.model, caller.alias_of)
+    return [each for each in found if each.model in models]
 
 
 def index_accounts(accounts: Iterable[Account]) -> dict[tuple[Payer, str], list[Account]]:

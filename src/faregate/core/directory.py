@@ -148,17 +148,26 @@ class Directory:
         key = self.keys.get(key_id)
         return None if key is None else self._holder(key)
 
-    def accounts(self, holder: Holder, model: str, tags: tuple[str, ...]) -> tuple[Account, ...]:
-        """Every account a call touches, but those of deployments. ``tags`` are all of the call."""
+    def accounts(
+        self, holder: Holder, model: str, tags: tuple[str, ...], alias_of: str = ""
+    ) -> tuple[Account, ...]:
+        """Every account a call touches, but those of deployments. ``tags`` are all of the call;
+        ``alias_of`` is the name that ``model`` is an alias of, where it is one.
+        """
         if not self._accounts:
             return ()
-        name = (holder.id, holder.team_id, holder.user_id, model, tags)
+        name = (holder.id, holder.team_id, holder.user_id, model, tags, alias_of)
         found = self._touched.get(name)
         if found is None:
             if len(self._touched) >= _REMEMBERED:  # models and tags come from clients
                 self._touched.clear()
             caller = Caller(
-                key=holder.id, team=holder.team_id, user=holder.user_id, tags=tags, model=model
+                key=holder.id,
+                team=holder.team_id,
+                user=holder.user_id,
+                tags=tags,
+                model=model,
+                alias_of=alias_of,
             )
             found = self._touched[name] = tuple(accounts_of(caller, self._accounts))
         return found

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from faregate.config.settings import Redis, Settings
-from faregate.core.budget import Budget, Payer, SoftLimit
+from faregate.core.budget import Account, Actual, Budget, Claim, Payer, SoftLimit
 from faregate.core.directory import Directory
 from faregate.core.windows import TOTAL
 from faregate.gateway.following import Follower
@@ -19,7 +19,8 @@ from faregate.gateway.restoring import Restorer
 from faregate.money import Usd, format_usd
 from faregate.store.counters import Counters, MemoryCounters
 from faregate.store.redis_counters import RedisCounters
-from faregate.types import HttpRequest
+from faregate.store.rollup import paid
+from faregate.types import HttpRequest, Row
 from faregate.upstream.limits import Timeouts
 from faregate.upstream.transport import shared
 from faregate.upstream.transport_errors import TransportError
@@ -61,12 +62,16 @@ class Access:
         general = settings().general
         self.gate = Gate(
             self._counters,
-            Restorer(self._counters, ledger),
+            Restorer(self._counters, ledger, lambda model: settings().aliases(model)),
             lambda: self.directory,
             self._warn,
             on_outage=general.on_counters_outage,
             alone=options.alone or options.redis is not None,
         )
+        self._known = asyncio.Event()
+        """Set once the directory is that of the database."""
+        if ledger is not None and self.shared:
+            ledger.inherit = self._inherit
         self._following: asyncio.Task[None] | None = None
         self._warnings: set[asyncio.Task[None]] = set()
         self.soft_limits = 0
@@ -107,7 +112,11 @@ class Access:
     async def charge_late(self, amounts: Mapping[tuple[Payer, str], Usd], at: float) -> None:
         """Budgets pay for a call that was made at ``at`` (Unix seconds) and priced just now."""
         for (payer, payer_id), amount in amounts.items():
-            for account in self.directory.accounts_for(payer, payer_id):
+            accounts = self.directory.accounts_for(payer, payer_id)
+            model = self._settings().alias_of(payer_id) if payer == "model" else ""
+            if model:
+                accounts += self.directory.accounts_for("model", model)
+            for account in accounts:
                 if account.measure == "usd":
                     await self._counters.charge(account, amount, at)
 
@@ -118,12 +127,52 @@ class Access:
             if account.measure == "usd":
                 await self._counters.forget(account)
 
+    async def _inherit(self, rows: Sequence[Row]) -> None:
+        """Budgets pay for the calls of processes that died, whose rows the ledger has by now.
+
+        In memory there is nothing to do: what was spent is read from the ledger after that.
+        """
+        counters = self._counters
+        if not isinstance(counters, RedisCounters):
+            return
+        await self._known.wait()
+        stale: dict[str, Account] = {}
+        for row in rows:
+            claims = self._paying(row)
+            usages = [each.usage for each in row.receipt.charges] if row.receipt else []
+            tokens = sum(each.prompt + each.completion for each in usages)
+            if not await counters.inherit(row.call_id, row.started, claims, Actual(tokens=tokens)):
+                stale |= {each.account.id: each.account for each in claims}
+        for account in stale.values():
+            await counters.forget(account)
+
+    def _paying(self, row: Row) -> list[Claim]:
+        """The budgets that pay for a call, with what each of them does."""
+        payers: set[tuple[Payer, str]] = {
+            ("key", row.key),
+            ("team", row.team),
+            ("user", row.user),
+            ("model", row.requested_model),
+            ("everything", ""),
+        }
+        payers |= {("tag", each) for each in row.tags}
+        if row.receipt is not None:
+            payers |= {("deployment", each.deployment) for each in row.receipt.charges}
+        return [
+            Claim(account, paid(row, payer, payer_id))
+            for payer, payer_id in sorted(payers)
+            for account in self.directory.accounts_for(payer, payer_id)
+            if account.measure == "usd"
+        ]
+
     async def _follow(self, ledger: Ledger) -> None:
         self.follower.start(await ledger.opened())
 
     def _take(self, directory: Directory) -> None:
         self.directory = directory
         self._publish(directory)
+        if self.follower.fresh:
+            self._known.set()
 
     def _extra(self) -> tuple[Budget, ...]:
         """The budget of everything that the configuration states."""

@@ -89,7 +89,7 @@ class Gate:
         """
         asked = passage.asked
         snapshot = passage.snapshot
-        accounts = snapshot.directory.accounts(passage.holder, asked.model, passage.tags)
+        accounts = _accounts(passage, snapshot.directory)
         if not accounts:
             return None
         if not self._alone:
@@ -260,7 +260,7 @@ class Gate:
         if not directory.limited or not passage.charges:
             return
         # The holder as it was: the row says the same, whatever team the key is in by now.
-        found = directory.accounts(passage.holder, passage.asked.model, passage.tags)
+        found = _accounts(passage, directory)
         self._charge_unknown(passage, _CALLER, found)
         for deployment in {each.deployment for each in passage.charges}:
             accounts = directory.deployment_accounts(deployment)
@@ -309,6 +309,13 @@ class Gate:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("budgets: not settled: %r", task.exception())
+
+
+def _accounts(passage: Passage, directory: Directory) -> tuple[Account, ...]:
+    """The accounts of whoever calls. A model's limits hold under its aliases, too."""
+    model = passage.asked.model
+    alias_of = passage.snapshot.settings.alias_of(model)
+    return directory.accounts(passage.holder, model, passage.tags, alias_of)
 
 
 def _worth(passage: Passage, entries: Sequence[ModelDeployment]) -> Worth:

@@ -74,6 +74,8 @@ class Ledger:
         self._writer = Writer(self._journal, self._store)
         self._opening: asyncio.Task[None] | None = None
         self._replayed = asyncio.Event()
+        self.inherit: Callable[[Sequence[Row]], Awaitable[None]] | None = None
+        """Told of the rows of dead processes once the database has them; must not raise."""
         self._fatal = ""
         """Why this database does not do, and will not by waiting."""
 
@@ -170,10 +172,11 @@ class Ledger:
         return self._store.opened_store()
 
     async def spent(
-        self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None
+        self, payer: Payer, names: Sequence[str], since: float, slot_seconds: float | None
     ) -> list[tuple[float, Usd]]:
-        """What a payer's calls have cost from ``since`` on: every call of this process that has
-        ended when this returns, and those that dead processes left; none twice.
+        """What a payer's calls have cost from ``since`` on, under any of the payer's names: every
+        call of this process that has ended when this returns, and those that dead processes left;
+        none twice.
 
         Raises :class:`FaregateError` when it cannot be known.
         """
@@ -183,14 +186,23 @@ class Ledger:
         try:
             async with self._writer.appender.paused(_FLUSH_SECONDS):
                 async with asyncio.timeout(_READ_SECONDS):
-                    found = await self.store().spent(payer, payer_id, since, slot_seconds)
+                    found = [
+                        each
+                        for name in names
+                        for each in await self.store().spent(payer, name, since, slot_seconds)
+                    ]
                 if self._writer.behind:
                     raise ServiceUnavailableError("the ledger's database does not follow now")
                 # What the database has, and what it has not, at one instant: this one.
                 rows = self._writer.unstored()
         except TimeoutError:
             raise ServiceUnavailableError("the ledger's database does not answer now") from None
-        late = ((row.started, paid(row, payer, payer_id)) for row in rows if row.started >= since)
+        late = (
+            (row.started, paid(row, payer, name))
+            for row in rows
+            for name in names
+            if row.started >= since
+        )
         return [*found, *((at, amount) for at, amount in late if amount)]
 
     async def find(self, call_id: str) -> Entry | None:
@@ -229,7 +241,7 @@ class Ledger:
             wait = min(wait * 2, _LONGEST_RETRY)
         try:
             appender = Appender(self._store, Aside(self._root))
-            await replay(self._root, appender, appraise=self._appraise)
+            await replay(self._root, appender, appraise=self._appraise, stored=self.inherit)
         except (JournalError, OSError) as error:
             _log.error("ledger: %s", error)
         self._replayed.set()

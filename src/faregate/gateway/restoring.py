@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from faregate.core.budget import Account, Spend
 from faregate.core.windows import bounds, slotting
@@ -18,8 +18,16 @@ PATIENCE = 2.0
 class Restorer:
     """Gives the counters what budgets have spent, each once, however many calls ask for it."""
 
-    def __init__(self, counters: Counters, ledger: Ledger | None) -> None:
-        """Without a ledger nothing was kept, and every budget starts at nothing."""
+    def __init__(
+        self,
+        counters: Counters,
+        ledger: Ledger | None,
+        aliases: Callable[[str], tuple[str, ...]] = lambda _: (),
+    ) -> None:
+        """Without a ledger nothing was kept, and every budget starts at nothing. ``aliases`` are
+        the other names of a model: what was spent under them is the model's, too.
+        """
+        self._aliases = aliases
         self._counters = counters
         self._ledger = ledger
         self._asking: dict[str, tuple[asyncio.Task[str], float]] = {}
@@ -72,5 +80,8 @@ class Restorer:
             since = now - account.window.seconds - width
         else:
             width, since = None, bounds(account.window, now, account.zone).start
-        found = await ledger.spent(account.scope, account.scope_id, since, width)
+        names = (account.scope_id,)
+        if account.scope == "model":
+            names += self._aliases(account.scope_id)
+        found = await ledger.spent(account.scope, names, since, width)
         return [Spend(account.id, now if width is None else at, amount) for at, amount in found]
