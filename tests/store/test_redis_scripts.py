@@ -218,4 +218,4 @@ def test_amounts_are_written_exactly(amount: int) -> None:
 
 
 def test_each_script_has_a_name() -> None:
-    assert len(set(redis_scripts.DIGESTS.values())) == 5
+    assert len(set(redis_scripts.DIGESTS.values())) == 6

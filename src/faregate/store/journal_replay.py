@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -34,6 +34,7 @@ from faregate.store.journal_segment import SUFFIX, refused
 from faregate.types import Row
 
 Appraise: TypeAlias = Callable[[Admission], Admission]
+Stored: TypeAlias = Callable[[Sequence[Row]], Awaitable[None]]
 
 Kind: TypeAlias = Literal["damaged", "newer", "malformed", "failing"]
 
@@ -210,10 +211,12 @@ async def replay(
     *,
     batch_rows: int = 500,
     appraise: Appraise = lambda admission: admission,
+    stored: Stored | None = None,
 ) -> Replayed:
     """Store what dead processes left under ``root`` and delete it then. Waits for the store.
 
     ``appraise`` may add the worst case to a lost call that was let in without one; must not raise.
+    ``stored`` is told of rows the store has now, before they are forgotten here; must not raise.
 
     Cancelled, it leaves the rest for the next start. Journals of living processes are not touched.
     Raises :class:`JournalError` when ``root`` cannot be read; a single journal that cannot be read
@@ -225,7 +228,7 @@ async def replay(
     try:
         for dead in done:
             try:
-                await _replay_one(dead, appender, batch_rows)
+                await _replay_one(dead, appender, batch_rows, stored)
             except JournalError as error:
                 _log.error("journal: %s", error)
                 problems.append(Problem(file=str(dead.path), start=0, end=0, kind="failing"))
@@ -247,10 +250,14 @@ async def replay(
     return found
 
 
-async def _replay_one(dead: DeadJournal, appender: Appender, batch_rows: int) -> None:
+async def _replay_one(
+    dead: DeadJournal, appender: Appender, batch_rows: int, stored: Stored | None
+) -> None:
     batches = dead.batches(batch_rows)
     while (batch := await asyncio.to_thread(next, batches, None)) is not None:
         await appender.append(batch)
+        if stored is not None:
+            await stored(batch)
     await asyncio.to_thread(dead.finish)
 
 

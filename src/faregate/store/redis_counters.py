@@ -30,7 +30,16 @@ from faregate.core.windows import slotting
 from faregate.store.counters import Admission, Unavailable
 from faregate.store.redis_forms import Forms, slot_of
 from faregate.store.redis_lane import Lane, Unreachable, connect
-from faregate.store.redis_scripts import BEAT, CLOSE, FORGET, RESERVE, RESTORE, decode, encode
+from faregate.store.redis_scripts import (
+    BEAT,
+    CLOSE,
+    FORGET,
+    INHERIT,
+    RESERVE,
+    RESTORE,
+    decode,
+    encode,
+)
 
 TIMEOUT = 0.05
 """Seconds a batch may take before its calls are answered ``Unavailable``."""
@@ -189,6 +198,25 @@ class RedisCounters:
         )
         await self._close(hold, "settle", Actual(usd=amount, tokens=amount, unpriced=amount))
 
+    async def inherit(
+        self, call_id: str, at: float, claims: Sequence[Claim], actual: Actual
+    ) -> bool:
+        """What a dead process held for a call becomes what the call took, once; now, or as soon as
+        the server answers.
+
+        ``claims`` are the budgets that pay, with what each pays; the ledger has the call already.
+        False where the server has forgotten since the call began (``at``, Unix seconds): those
+        budgets may have been read from the ledger before it had the call.
+        """
+        forms = self._forms
+        keys = [forms.era, forms.owners, forms.lapsed]
+        keys += [forms.key(claim.account) for claim in claims]
+        args = [forms.holds_of, call_id, f"{at * 1000:.0f}"]
+        args += [encode(each) for each in (actual.tokens, actual.unpriced)]
+        args += [encode(claim.amount) for claim in claims]
+        reply = await self._say(_Later(INHERIT, keys, args))
+        return reply[:1] != ["young"]
+
     async def forget(self, account: Account) -> None:
         """Drop what is known of an account, now or as soon as the server answers."""
         await self._say(_Later(FORGET, [self._forms.key(account)], []))
@@ -217,8 +245,9 @@ class RedisCounters:
         """One RESERVE; again where a window ended by the server's clock and not yet by ours."""
         keys = self._forms.reserving(call_id, claims)
         for _ in range(3):
-            args = [mode, call_id, self._forms.owner, self._owner_ms, secrets.token_hex(8)]
             now = time.time() + self._skew
+            era = f"{now * 1000:.0f}-{secrets.token_hex(8)}"
+            args = [mode, call_id, self._forms.owner, self._owner_ms, era]
             for claim in claims:
                 args += self._forms.asking(claim, now)
             reply = await self._run(RESERVE, keys, args)

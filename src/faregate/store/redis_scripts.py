@@ -18,6 +18,7 @@ from hashlib import sha1
 
 _COMMON = r"""
 local B = 1000000000
+local KEPT = 3456000000 -- a dead process's journal may wait for 40 days
 local function split(s)
   local high, low = string.match(s, '^(-?%d+)|(%d+)$')
   return tonumber(high), tonumber(low)
@@ -282,7 +283,7 @@ end
 local out = change(record, held, final, base)
 if verb == 'lapse' then
   redis.call('HSET', KEYS[3], call, record)
-  redis.call('PEXPIRE', KEYS[3], 86400000)
+  redis.call('PEXPIRE', KEYS[3], KEPT)
 end
 return {'ok', whole(clock()), unpack(out)}
 """
@@ -306,8 +307,43 @@ for _, owner in ipairs(dead) do
   redis.call('DEL', ARGV[3] .. owner)
   redis.call('ZREM', KEYS[1], owner)
 end
-if count > 0 then redis.call('PEXPIRE', KEYS[2], 86400000) end
+if count > 0 then redis.call('PEXPIRE', KEYS[2], KEPT) end
 return {'ok', whole(now), whole(count)}
+"""
+)
+
+INHERIT = (
+    _COMMON
+    + r"""
+-- KEYS era, owners, lapsed holds, budget...
+-- ARGV prefix of holds, call, its start, tokens, unpriced, then what each budget pays
+-- 'young': the server forgot since the call began, and what it knows may lack the call.
+local usd, seen, found = {}, {}, false
+for i = 4, #KEYS do usd[KEYS[i]] = ARGV[2 + i] end
+local function final(c)
+  if seen[c[1]] or c[3] == 'parallel' then return 0, 0 end
+  seen[c[1]] = true
+  if c[3] == 'usd' then return split(usd[c[1]] or '0|0') end
+  if c[3] == 'tokens' then return split(ARGV[4]) end
+  if c[3] == 'unpriced' then return split(ARGV[5]) end
+  return split(c[5])
+end
+local function take(hash, name, held, base)
+  local record = redis.call('HGET', hash, name)
+  if not record then return end
+  redis.call('HDEL', hash, name)
+  change(record, held, final, base)
+  found = true
+end
+local owners = redis.call('ZRANGE', KEYS[2], 0, -1)
+for n = 1, 9 do -- the holds of a call's later attempts are numbered
+  local name = n == 1 and ARGV[2] or ARGV[2] .. '/' .. n
+  take(KEYS[3], name, false, lapsed)
+  for _, owner in ipairs(owners) do take(ARGV[1] .. owner, name, true, all) end
+end
+local born = tonumber(string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-') or '')
+local young = not found and born and tonumber(ARGV[3]) < born
+return {found and 'ok' or young and 'young' or 'gone', whole(clock())}
 """
 )
 
@@ -344,7 +380,7 @@ FORGET = "redis.call('DEL', KEYS[1]) return {'ok', '0'}"
 
 DIGESTS = {
     each: sha1(each.encode(), usedforsecurity=False).hexdigest()
-    for each in (RESERVE, CLOSE, BEAT, RESTORE, FORGET)
+    for each in (RESERVE, CLOSE, BEAT, INHERIT, RESTORE, FORGET)
 }
 """The name Redis gives each script."""
 
