@@ -1,5 +1,4 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
 import { useSession } from "../../app/session";
 import { api, type Price } from "../../client/api";
@@ -68,10 +67,6 @@ function Facts({ price }: { price: Price }) {
       <div className="row wrap">
         <span className="fact-price number">{exact(price.usd_per_million)}</span>
         <span className="dim">for 1M tokens</span>
-        <span className="grow" />
-        <Link to="/logs" search={{ served_model: [price.model] }} className="link">
-          Calls it served
-        </Link>
       </div>
       <dl className="facts">
         <dt>Row</dt>
@@ -88,8 +83,8 @@ function Facts({ price }: { price: Price }) {
         <dd>{price.context === "long" ? `of ${count(price.context_from)} tokens or more` : "that are not billed as long"}</dd>
         <dt>In force</dt>
         <dd>
-          {always(price.effective_from) ? "always" : `from ${full(price.effective_from, "UTC")}`}
-          {price.effective_to && ` to ${full(price.effective_to, "UTC")}`}
+          {always(price.effective_from) ? "always" : `from ${instant(price.effective_from)}`}
+          {price.effective_to && ` to ${instant(price.effective_to)}`}
         </dd>
         <dt>Source</dt>
         <dd>
@@ -110,6 +105,11 @@ function Facts({ price }: { price: Price }) {
       </dl>
     </>
   );
+}
+
+/** A day where an instant begins one. */
+function instant(at: string): string {
+  return /T00:00:00(\.0+)?Z$/.test(at) ? date(at, "UTC") : full(at, "UTC");
 }
 
 /** The rows of the same thing, the newest first, each against the one before it. */

@@ -82,7 +82,7 @@ export function PriceForm({ model: asked, onClose }: { model: string; onClose: (
           <Field label="Model" hint="As the provider names it in its answers.">
             {(id) => <Input id={id} required placeholder="gpt-5-nano-2025-08-07" value={model} onChange={(event) => setModel(event.target.value)} />}
           </Field>
-          <div className="grid two narrow">
+          <div className="grid thirds">
             <Field label="Price list">
               {(id) => <Input id={id} required value={list} onChange={(event) => setList(event.target.value)} />}
             </Field>

@@ -63,8 +63,11 @@ export function PricesPage() {
   });
   const { data, hasNextPage } = prices;
   const offers = useMemo(() => {
-    const found = offersOf(data?.pages.flatMap((page) => page.data) ?? [], history);
-    if (hasNextPage) found.pop(); // the rest of it is on the next page
+    const rows = data?.pages.flatMap((page) => page.data) ?? [];
+    const cut = hasNextPage ? rows.at(-1) : undefined; // the rest of this model is on the next page
+    const found = offersOf(rows, history).filter(
+      (each) => each.first.model !== cut?.model || each.first.provider !== cut.provider,
+    );
     return found.filter((each) => FAMILIES[family].some((unit) => each.prices.has(unit)));
   }, [data, hasNextPage, history, family]);
   const set = (change: Partial<typeof search>) =>

@@ -1,12 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { CircleDollarSign } from "lucide-react";
+import { useState } from "react";
 import { useSession } from "../../app/session";
 import { api, client } from "../../client/api";
 import { Button } from "../../shared/kit";
 import { calls, count } from "../../shared/numbers";
 import { notify, notifyProblem } from "../../shared/toasts";
-import { useState } from "react";
 
 /** Models that answered and have no price: their calls' cost is not known. */
 export function Waiting({ onAdd }: { onAdd: (model: string) => void }) {
@@ -51,36 +51,32 @@ export function Waiting({ onAdd }: { onAdd: (model: string) => void }) {
         What these calls cost is not known, so every sum they are in is a minimum. A price from the beginning of time
         prices them at once, and each receipt keeps what was known before.
       </p>
-      <div className="table-wrap">
-        <table className="table">
-          <tbody>
-            {data.data.map((each) => (
-              <tr key={`${each.provider} ${each.served_model} ${each.deployment}`}>
-                <td>
-                  <b>{each.served_model || "unnamed"}</b>
-                </td>
-                <td className="dim cut">{each.deployment}</td>
-                <td className="end">
+      <ul>
+        {[...new Set(data.data.map((each) => each.served_model))].map((model) => (
+          <li key={model}>
+            <b className="cut">{model || "unnamed"}</b>
+            <span className="row wrap grow">
+              {data.data
+                .filter((each) => each.served_model === model)
+                .map((each) => (
                   <Link
+                    key={`${each.provider} ${each.deployment}`}
                     to="/logs"
-                    search={{ served_model: [each.served_model], deployment: [each.deployment], status: ["unpriced"] }}
+                    search={{ served_model: [model], deployment: [each.deployment], status: ["unpriced"] }}
                     className="link"
                   >
-                    {calls(each.calls)}
+                    {calls(each.calls)} <span className="dim">through {each.deployment}</span>
                   </Link>
-                </td>
-                <td className="end">
-                  {mayChange && (
-                    <Button small onClick={() => onAdd(each.served_model)}>
-                      Add its price
-                    </Button>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+                ))}
+            </span>
+            {mayChange && (
+              <Button small onClick={() => onAdd(model)}>
+                Add its price
+              </Button>
+            )}
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

@@ -33,7 +33,22 @@ export function offersOf(rows: readonly Price[], history = false): Offer[] {
     if (row.effective_from > offer.from) offer.from = row.effective_from;
     found.set(place, offer);
   }
-  return [...found].map(([id, offer]) => ({ id, ...offer }));
+  return [...found].map(([id, offer]) => ({ id, ...offer })).sort(compare);
+}
+
+const TIERS = ["standard", "batch", "flex", "priority"];
+
+/** By model, then from the usual to the special; equal ones stay as they came. */
+function compare(a: Offer, b: Offer): number {
+  const [one, other] = [a.first, b.first];
+  return (
+    one.provider.localeCompare(other.provider) ||
+    one.model.localeCompare(other.model) ||
+    Number(other.scope === "global") - Number(one.scope === "global") ||
+    one.scope.localeCompare(other.scope) ||
+    TIERS.indexOf(one.tier) - TIERS.indexOf(other.tier) ||
+    one.context_from - other.context_from
+  );
 }
 
 /** Whether a price was in force always: it says so with the beginning of time. */
