@@ -234,3 +234,20 @@ def test_a_trial_is_paid_by_whoever_asks(config: str, resource: Emulator, tmp_pa
         status, refused = poor.ask("POST", "/api/models/test", {"deployment": "nano"})
         assert (status, refused["error"]["code"]) == (429, "budget_exceeded")
         assert desk.ask("POST", "/api/models/test", {"deployment": "nano"})[1]["ok"] is True
+
+
+def test_it_serves_while_the_database_is_away(
+    config: str, resource: Emulator, tmp_path: Path
+) -> None:
+    pytest.importorskip("asyncpg")
+    with lives.started(tmp_path, config) as first:
+        Desk(first).add("kept", ROUTERS[0][0], f"{resource.url}/openai/v1/")
+        assert lives.UPSTREAM_KEY not in (tmp_path / "state" / "models.json").read_text("utf-8")
+    nano = entry("nano", "gpt-4.1-nano", resource.url, id="nano")
+    away = lives.config(nano, general={"database_url": "postgresql://nobody@127.0.0.1:9/none"})
+    with lives.started(tmp_path, away) as second:
+        desk = Desk(second)
+        assert desk.chat("kept")[0] == 200
+        status, answer, headers = desk.chat("never-heard-of")
+        assert (status, answer["error"]["code"]) == (503, "models_unknown")
+        assert headers["retry-after"] == "1"
