@@ -51,7 +51,7 @@ format: $(STAMP) ## Format and fix what can be fixed by a tool
 bench: $(STAMP) ## Measure the SDK beside the openai package, and the gateway beside the least there can be
 	@$(BIN)/python -m bench
 
-proof: $(STAMP) ## Kill the gateway twenty times under load, then compare its ledger with what was served
+proof: $(STAMP) ## Kill the gateway, its database and Redis under load, spend a budget from all sides, then add up
 	@$(BIN)/python -m bench.proof --kills 20
 
 lock: ## Write the lock files anew (needs uv)

@@ -25,7 +25,7 @@ from faregate.store.protocol import Entry, Filter
 
 CLIENTS = 6
 _UNITS = ("input", "cache_read", "cache_write", "output")
-_CONFIG = """
+CONFIG = """
 model_list:
   - model_name: bench
     params: {{model: azure_ai/gpt-4.1-nano, api_base: {url}, api_key: emulator-key, max_retries: 0}}
@@ -64,7 +64,7 @@ class Killed(NamedTuple):
     wrong: list[str]
 
 
-class _Load:
+class Load:
     """Clients that ask until they are told to stop, and remember every call they saw let in."""
 
     def __init__(self, port: int) -> None:
@@ -123,14 +123,14 @@ def prove(kills: int, *, database_url: str = "", least: int = 20, most: int = 20
             config = data_dir / "config.yaml"
             url = f"http://127.0.0.1:{emulator.port}/openai/v1"
             config.write_text(
-                _CONFIG.format(url=url, data_dir=directory, database=database), "utf-8"
+                CONFIG.format(url=url, data_dir=directory, database=database), "utf-8"
             )
             ids: list[str] = []
             slowest = 0.0
             for _ in range(kills):
                 with gateway(config) as (process, port, started):
                     slowest = max(slowest, caught_up(port, started, data_dir))
-                    load = _Load(port)
+                    load = Load(port)
                     load.wait_for(random.randint(least, most))
                     process.send_signal(signal.SIGKILL)
                     process.wait()
