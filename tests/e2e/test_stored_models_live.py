@@ -251,3 +251,12 @@ def test_it_serves_while_the_database_is_away(
         status, answer, headers = desk.chat("never-heard-of")
         assert (status, answer["error"]["code"]) == (503, "models_unknown")
         assert headers["retry-after"] == "1"
+
+
+def test_a_gateway_may_begin_with_no_model_at_all(resource: Emulator, tmp_path: Path) -> None:
+    with lives.started(tmp_path, lives.config()) as life:
+        assert "names no model: every call is refused until a deployment is added" in life.printed()
+        desk = Desk(life)
+        desk.add("first", ROUTERS[1][0], f"{resource.url}/openai/v1/")
+        assert life.models() == ["first"]
+        assert desk.chat("first")[0] == 200

@@ -34,7 +34,7 @@ def check(
     settings = whole.settings
     if not settings.deployments() and not reader.failed:
         file = settings.files[0]
-        message = "names no model, so every call will be refused"
+        message = "names no model: every call is refused until a deployment is added"
         reader.add(Problem(file, 0, "model_list", message, "warning"))
     _check_fallbacks(whole, reader)
     _check_aliases(whole, reader)
