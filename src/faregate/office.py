@@ -243,6 +243,7 @@ class Office:
     async def price_learnt(self, learnt: Learnt) -> None:
         """A row has its price now: its budgets pay for it, and its deployments are open again."""
         row = learnt.entry.row
-        await self._access.charge_late(learnt.amounts, row.started)
-        for charge in learnt.receipt.charges:
-            await self._access.gate.reopen(charge.deployment)
+        deployments = {each.deployment for each in learnt.receipt.charges}
+        await self._access.charge_late(learnt.amounts, row.started, deployments)
+        for each in deployments:
+            await self._access.gate.reopen(each)

@@ -31,7 +31,7 @@ from faregate.gateway.logs import Logs, configure
 from faregate.gateway.metrics import Metrics
 from faregate.gateway.records import Sink
 from faregate.gateway.snapshot import Snapshot, unusable
-from faregate.gateway.worth import appraised
+from faregate.gateway.worth import StandIns, appraised
 from faregate.office import Console, Office
 from faregate.store.journal_codec import Admission
 from faregate.store.protocol import Entity
@@ -204,6 +204,7 @@ class Service:
             self._take_directory,
             self._take_other,
         )
+        self._access.restorer.stand_ins = StandIns(lambda: self._app.snapshot)
         self._app.gate = self._access.gate
         self._take_copy()
         if self._ledger is not None:

@@ -109,6 +109,35 @@ def test_the_worst_case_stands_in_for_a_price_that_is_missing(
     assert spent() > 0.00134, "the dearest model's price, not what little is known"
 
 
+def test_a_restart_forgets_no_missing_price(emulator: Emulator, tmp_path: Path) -> None:
+    """Neither what stands in for one in a budget nor which deployment waits for one."""
+    body = {"model": "worst", "messages": [{"role": "user", "content": PROMPT}], "max_tokens": 100}
+    with lives.started(tmp_path, config(emulator)) as life:
+        wire.soon(lambda: life.get("/health/readiness")[1]["ledger"]["database"] == "up")
+        wanted = {"budgets": [{"limit": "100", "window": "1mo"}], "tags": ["t"]}
+        _, made, _ = life.ask("POST", "/api/keys", wanted, headers=life.bearer)
+        bearer = {"authorization": f"Bearer {made['secret']}"}
+        for window in ("1mo", "rolling 1h"):
+            tagged = {"scope": "tag", "scope_id": "t", "limit": "100", "window": window}
+            assert life.ask("POST", "/api/budgets", tagged, headers=life.bearer)[0] == 201
+        emulator.script(MYSTERY, USAGE, ROUTER)
+        _, _, headers = life.ask("POST", "/v1/chat/completions", body, headers=bearer)
+        row(life, headers["x-faregate-call-id"])
+        _, _, headers = served(life, emulator, "careful", MYSTERY)
+        row(life, headers["x-faregate-call-id"])
+    with lives.started(tmp_path, config(emulator)) as life:
+        wire.soon(lambda: life.ask_model("careful")[0] == 429)
+        _, me, _ = life.ask("GET", "/api/me", headers=bearer)
+        _, found, _ = life.ask("GET", "/api/budgets", headers=life.bearer)
+        spent = [each["standing"]["spent"] for each in (*me["budgets"], *found["data"])]
+        assert len(spent) == 4
+        assert all(float(each) > 0.00134 for each in spent)
+        add_price(life)
+        assert life.ask_model("careful")[0] == 200
+        _, me, _ = life.ask("GET", "/api/me", headers=bearer)
+        assert me["budgets"][0]["standing"]["spent"] == "0.00134"
+
+
 def test_prompts_are_kept_where_that_is_asked_for_and_masked(life: Life) -> None:
     _, _, headers = life.ask_model("routed")
     call_id = headers["x-faregate-call-id"]

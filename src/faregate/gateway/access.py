@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,12 +12,14 @@ from faregate.config.settings import Redis, Settings
 from faregate.core.budget import Account, Actual, Budget, Claim, Payer, SoftLimit
 from faregate.core.directory import Directory
 from faregate.core.windows import TOTAL
+from faregate.errors import FaregateError
 from faregate.gateway.following import Follower
 from faregate.gateway.gate import Gate
 from faregate.gateway.ledger import Ledger
 from faregate.gateway.restoring import Restorer
 from faregate.money import Usd, format_usd
 from faregate.store.counters import Counters, MemoryCounters
+from faregate.store.protocol import Filter, Store
 from faregate.store.redis_counters import RedisCounters
 from faregate.store.rollup import paid
 from faregate.types import HttpRequest, Row
@@ -60,9 +62,10 @@ class Access:
         self.follower = Follower(options.data_dir, self._extra, self._take, on_other)
         self._counters = counters_of(options.redis)
         general = settings().general
+        self.restorer = Restorer(self._counters, ledger, lambda model: settings().aliases(model))
         self.gate = Gate(
             self._counters,
-            Restorer(self._counters, ledger, lambda model: settings().aliases(model)),
+            self.restorer,
             lambda: self.directory,
             self._warn,
             on_outage=general.on_counters_outage,
@@ -109,15 +112,27 @@ class Access:
         """Why the shared counters do not answer; empty when they do."""
         return self._counters.down if isinstance(self._counters, RedisCounters) else ""
 
-    async def charge_late(self, amounts: Mapping[tuple[Payer, str], Usd], at: float) -> None:
-        """Budgets pay for a call that was made at ``at`` (Unix seconds) and priced just now."""
+    async def charge_late(
+        self, amounts: Mapping[tuple[Payer, str], Usd], at: float, deployments: Collection[str]
+    ) -> None:
+        """Budgets pay for a call of these deployments that was made at ``at`` (Unix seconds) and
+        priced just now. Where something stood in for its cost, they ask the ledger again.
+        """
+        stand_ins = self.restorer.stand_ins
+        stood_in = stand_ins is not None and not set(deployments).isdisjoint(
+            stand_ins.deployments()
+        )
         for (payer, payer_id), amount in amounts.items():
             accounts = self.directory.accounts_for(payer, payer_id)
             model = self._settings().alias_of(payer_id) if payer == "model" else ""
             if model:
                 accounts += self.directory.accounts_for("model", model)
             for account in accounts:
-                if account.measure == "usd":
+                if account.measure != "usd":
+                    continue
+                if stood_in:
+                    await self._counters.forget(account)
+                else:
                     await self._counters.charge(account, amount, at)
 
     async def reread_budgets(self) -> None:
@@ -166,7 +181,24 @@ class Access:
         ]
 
     async def _follow(self, ledger: Ledger) -> None:
-        self.follower.start(await ledger.opened())
+        store = await ledger.opened()
+        await self._shut(store)
+        self.follower.start(store)
+
+    async def _shut(self, store: Store) -> None:
+        """Deployments that waited for a price when this server stopped still do."""
+        every = self._settings().deployments()
+        names = tuple(each.id for each in every if each.on_unpriced == "refuse_next")
+        if not names or self.shared:  # Redis remembers
+            return
+        try:
+            lines = await store.spend(("deployment",), only=Filter(deployment=names))
+        except FaregateError as error:
+            _log.warning("which deployments wait for a price is not known: %s", error)
+            return
+        for line in lines:
+            if line.unpriced:
+                await self.gate.shut(line.group[0])
 
     def _take(self, directory: Directory) -> None:
         self.directory = directory

@@ -161,6 +161,10 @@ class Gate:
         """A price was added: a deployment that waited for one takes calls again."""
         await self._counters.forget(unpriced_gate(deployment))
 
+    async def shut(self, deployment: str) -> None:
+        """A deployment is to take no calls until a price is added."""
+        await self._counters.charge(unpriced_gate(deployment), 1, time.time())
+
     async def charge(self, account: Account, amount: int, at: float) -> None:
         """An amount learnt later."""
         await self._counters.charge(account, amount, at)

@@ -5,11 +5,18 @@ import functools
 import time
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from faregate.core.budget import Account, Spend
 from faregate.core.windows import bounds, slotting
 from faregate.errors import FaregateError
 from faregate.gateway.ledger import Ledger
+from faregate.gateway.worth import StandIns
+from faregate.money import Usd
 from faregate.store.counters import Counters
+from faregate.store.protocol import Filter, Store
+
+_PAGE = 1_000
 
 PATIENCE = 2.0
 """Seconds a call waits for what its budgets have spent."""
@@ -27,6 +34,8 @@ class Restorer:
         """Without a ledger nothing was kept, and every budget starts at nothing. ``aliases`` are
         the other names of a model: what was spent under them is the model's, too.
         """
+        self.stand_ins: StandIns | None = None
+        """What counts for calls whose price is missing, where anything does."""
         self._aliases = aliases
         self._counters = counters
         self._ledger = ledger
@@ -80,8 +89,47 @@ class Restorer:
             since = now - account.window.seconds - width
         else:
             width, since = None, bounds(account.window, now, account.zone).start
-        names = (account.scope_id,)
+        names: tuple[str, ...] = (account.scope_id,)
         if account.scope == "model":
             names += self._aliases(account.scope_id)
         found = await ledger.spent(account.scope, names, since, width)
+        found += await self._missing(ledger.store(), account, names, since)
         return [Spend(account.id, now if width is None else at, amount) for at, amount in found]
+
+    async def _missing(
+        self, store: Store, account: Account, names: tuple[str, ...], since: float
+    ) -> list[tuple[float, Usd]]:
+        """What stands in for costs that are not known, by the instants of the calls."""
+        deployments = self.stand_ins.deployments() if self.stand_ins is not None else ()
+        if self.stand_ins is None or not deployments:
+            return []
+        found: list[tuple[float, Usd]] = []
+        for only in _filters(account, names, deployments, since):
+            cursor: str | None = None
+            while True:
+                page = await store.rows(only, cursor=cursor, limit=_PAGE)
+                for each in page.entries:
+                    charges = each.row.receipt.charges if each.row.receipt is not None else ()
+                    found += [
+                        (each.row.started, self.stand_ins.of(charge))
+                        for charge in charges
+                        if account.scope != "deployment" or charge.deployment == account.scope_id
+                    ]
+                cursor = page.cursor
+                if cursor is None:
+                    break
+        return [(at, amount) for at, amount in found if amount]
+
+
+def _filters(
+    account: Account, names: tuple[str, ...], deployments: tuple[str, ...], since: float
+) -> list[Filter]:
+    """The rows that an account pays for and that may lack a cost."""
+    waiting = Filter(status=("unpriced",), deployment=deployments, since=since)
+    if account.scope == "everything":
+        return [waiting]
+    if account.scope == "tag":
+        return [replace(waiting, tag=account.scope_id)]
+    if account.scope == "deployment":
+        return [replace(waiting, deployment=names)] if account.scope_id in deployments else []
+    return [replace(waiting, **{account.scope: names})]

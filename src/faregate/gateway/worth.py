@@ -1,6 +1,6 @@
 """What a call may take of budgets and limits at most, before anything is sent for it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Raw, Struct, structs
 
@@ -12,7 +12,7 @@ from faregate.core.worst_case import Bound, Policy
 from faregate.gateway.snapshot import Snapshot
 from faregate.money import Usd
 from faregate.store.journal_codec import Admission
-from faregate.types import Usage
+from faregate.types import Charge, Usage
 from faregate.wire import router_controls, splice
 
 _POLICIES = {
@@ -129,6 +129,36 @@ def _subset(names: object) -> tuple[str, ...]:
     if not isinstance(names, list | tuple):
         return ()
     return tuple(each for each in names if isinstance(each, str))
+
+
+class StandIns:
+    """What stands in for the missing cost of calls that were made before: the dearest model known,
+    for what they used. Only deployments with ``on_unpriced: worst_case`` have it."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        """``snapshot`` gives the one in force."""
+        self._snapshot = snapshot
+
+    def deployments(self) -> tuple[str, ...]:
+        """The deployments whose calls have it, by id."""
+        return tuple(self._entries())
+
+    def of(self, charge: Charge) -> Usd:
+        """Pico-dollars beyond what is known of a charge."""
+        entry = self._entries().get(charge.deployment)
+        if entry is None or charge.status != "unpriced":
+            return 0
+        snapshot, used = self._snapshot(), charge.usage
+        ask = Ask(size=used.prompt, counted=used.prompt, output=used.completion, tier=charge.tier)
+        # What was used is known, so nothing is to be bounded but the price.
+        policy = Policy(reserve="estimate", on_unpriced="worst_case")
+        price_list = snapshot.outlet(entry).price_list
+        bound = snapshot.bounds.bound(price_list, entry.deployment, ask, charge.at, policy)
+        return max(0, bound.amount - sum(line.amount for line in charge.lines))
+
+    def _entries(self) -> dict[str, ModelDeployment]:
+        every = self._snapshot().settings.deployments()
+        return {each.id: each for each in every if each.on_unpriced == "worst_case"}
 
 
 def appraised(snapshot: Snapshot, lost: Admission) -> Admission:
