@@ -85,6 +85,31 @@ async def test_what_the_router_chose_and_what_one_model_would_have_cost(
     assert (await client.get("/api/router", since="x")).status == 400
 
 
+async def test_latency_is_told_by_the_model_that_served(client: Client, office: FakeOffice) -> None:
+    rows = [
+        a_row(
+            number,
+            NOON + number,
+            deployment="main",
+            ended=NOON + number + number,
+            receipt=a_receipt(a_charge(1, served_model=model), of=f"call-{number}"),
+        )
+        for number, model in enumerate(("gpt-5-nano", "gpt-5-mini", "gpt-5-mini", "gpt-5-mini"))
+    ]
+    await office.store().append([*rows, a_row(9, NOON, deployment="other", ended=NOON + 60)])
+    found = (await client.get("/api/router/latency", deployment="main")).json
+    assert found["deployment"] == "main"
+    assert [(each["served_model"], each["calls"]) for each in found["data"]] == [
+        ("gpt-5-mini", 3),
+        ("gpt-5-nano", 1),
+    ]
+    mini = found["data"][0]
+    assert (mini["p50"], mini["p95"], mini["first_byte_p50"]) == (2.0, 3.0, 0.25)
+    assert mini["since"] == "2026-11-22T12:00:01.000000Z"
+    assert mini["routing_p50"] == 0.007
+    assert (await client.get("/api/router/latency")).status == 400
+
+
 def pico(text: str) -> int:
     """Pico-dollars, by hand."""
     sign = -1 if text.startswith("-") else 1

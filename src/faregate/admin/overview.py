@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from faregate.admin.latency import Latency, latency
 from faregate.admin.narrowing import own
 from faregate.admin.spend import SpendGroup, Sums, show_group, show_sums
 from faregate.admin.table import Table
@@ -28,19 +29,6 @@ class Period(Shown):
     """The first UTC day; the last one is today."""
     now: Sums
     before: Sums
-
-
-class Latency(Shown):
-    """How long the last calls took, in seconds. Null where there was none."""
-
-    calls: int
-    """How many were looked at."""
-    since: Instant | None
-    """When the oldest of them started."""
-    p50: float | None
-    p95: float | None
-    first_byte_p50: float | None
-    first_byte_p95: float | None
 
 
 class Overview(Shown):
@@ -137,16 +125,5 @@ async def _latency(who: Asked, only: Filter, since: date) -> Latency:
     """Of the last completed calls: the log knows them in full, the sums do not."""
     start = datetime(since.year, since.month, since.day, tzinfo=UTC).timestamp()
     narrowed = Filter(key=only.key, outcome=("completed",), since=start)
-    rows = [entry.row for entry in (await who.office.store().rows(narrowed, limit=_SAMPLE)).entries]
-    whole = sorted(max(row.ended - row.started, 0.0) for row in rows)
-    first = sorted(
-        max(row.first_byte - row.started, 0.0) for row in rows if row.first_byte is not None
-    )
-    return Latency(
-        calls=len(rows),
-        since=instant(rows[-1].started) if rows else None,
-        p50=figures.quantile(whole, 0.5),
-        p95=figures.quantile(whole, 0.95),
-        first_byte_p50=figures.quantile(first, 0.5),
-        first_byte_p95=figures.quantile(first, 0.95),
-    )
+    rows = (await who.office.store().rows(narrowed, limit=_SAMPLE)).entries
+    return latency([entry.row for entry in rows])

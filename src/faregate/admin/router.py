@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from fastapi import Query
 
+from faregate.admin.latency import Latency, latency
 from faregate.admin.narrowing import day
 from faregate.admin.overview import add
 from faregate.admin.spend import SpendGroup, Sums, show_group, show_sums
@@ -18,11 +19,13 @@ from faregate.core import figures
 from faregate.core.baseline import METHOD, Day, baseline
 from faregate.core.pricebook import PriceBook
 from faregate.store.protocol import Filter, SpendLine
-from faregate.types import UNITS, Usage
+from faregate.types import UNITS, Row, Usage
 
 table = Table("router")
 
 _MOST_BASELINES = 10
+_SAMPLE = 1000
+"""Calls that latencies are taken of."""
 
 
 class Baseline(Shown):
@@ -91,6 +94,47 @@ async def get_router(
     data.sort(key=lambda each: -each.total.calls)
     return RouterPage(
         since=first.isoformat(), until=None if last is None else last.isoformat(), data=data
+    )
+
+
+class ServedLatency(Latency):
+    """How long the last calls took that a model served."""
+
+    served_model: str
+    routing_p50: float | None
+    """What Azure's router itself took of it, where its answers say so."""
+
+
+class LatencyPage(Shown):
+    """By served model, the one with the most calls first."""
+
+    deployment: str
+    data: list[ServedLatency]
+
+
+@table.route("GET", "/api/router/latency", "read", "getRouterLatency")
+async def get_latency(who: Who, deployment: str) -> LatencyPage:
+    """How long the last 1,000 completed calls of a deployment took, by served model."""
+    only = Filter(deployment=(deployment,), outcome=("completed",))
+    found: dict[str, list[Row]] = {}
+    for entry in (await who.office.store().rows(only, limit=_SAMPLE)).entries:
+        receipt = entry.row.receipt
+        served = receipt.charges[-1].served_model if receipt and receipt.charges else ""
+        found.setdefault(served, []).append(entry.row)
+    data = [_served(name, rows) for name, rows in found.items()]
+    data.sort(key=lambda each: (-each.calls, each.served_model))
+    return LatencyPage(deployment=deployment, data=data)
+
+
+def _served(name: str, rows: Sequence[Row]) -> ServedLatency:
+    traces = [row.receipt.charges[-1].trace for row in rows if row.receipt and row.receipt.charges]
+    routing = sorted(
+        each.latency_ms / 1000 for each in traces if each and each.latency_ms is not None
+    )
+    return ServedLatency(
+        served_model=name,
+        routing_p50=figures.quantile(routing, 0.5),
+        **latency(rows).model_dump(),
     )
 
 
