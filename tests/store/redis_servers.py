@@ -104,6 +104,13 @@ class Server:
             self._process.wait()
             self._process = None
 
+    def flush(self) -> None:
+        """It forgets everything and keeps its connections."""
+        import redis
+
+        with contextlib.closing(redis.Redis(port=self.port, socket_connect_timeout=1)) as client:
+            client.flushall()
+
     def freeze(self) -> None:
         """It keeps its connections and answers nothing."""
         assert self._process is not None

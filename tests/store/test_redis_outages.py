@@ -173,6 +173,21 @@ async def nothing_held(kept: RedisCounters) -> bool:
     return await stand(kept) == (0, 0)
 
 
+async def test_a_server_that_is_flushed_is_given_time_to_be_read_anew(
+    kept: RedisCounters, own: Server
+) -> None:
+    await admit(kept, "before")
+    await asyncio.sleep(kept.calm_in() + 0.01)
+    await admit(kept, "later")
+    assert kept.calm_in() == 0
+    own.flush()  # the connection stays, and what others settled may not be in the ledger yet
+    assert await kept.reserve("after", [Claim(ACCOUNT, 1)]) == Unrestored(("usd/b",))
+    assert kept.calm_in() > 0
+    await asyncio.sleep(kept.calm_in() + 0.01)
+    assert await kept.reserve("after", [Claim(ACCOUNT, 1)]) == Unrestored(("usd/b",))
+    assert kept.calm_in() == 0
+
+
 async def test_a_server_that_restarts_mid_call_charges_it(kept: RedisCounters, own: Server) -> None:
     hold = await admit(kept, "c", 30)
     own.kill()

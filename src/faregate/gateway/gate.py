@@ -154,7 +154,14 @@ class Gate:
         ids = {each.id for each in accounts}
         known = {each.id: each for each in self._directory().every_account() if each.id in ids}
         accounts = [known.get(each.id, each) for each in accounts]
-        await self._restorer.restore([each for each in accounts if each.measure == "usd"])
+        found = await self._counters.standings(accounts)
+        if found is None:
+            return None
+        there = {each.account.id for each in found}
+        unread = [each for each in accounts if each.measure == "usd" and each.id not in there]
+        if not unread:
+            return found
+        await self._restorer.restore(unread)
         return await self._counters.standings(accounts)
 
     async def reopen(self, deployment: str) -> None:

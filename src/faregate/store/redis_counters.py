@@ -138,7 +138,7 @@ class RedisCounters:
         if reply[0] == "twice":
             raise ValueError(f"call {call_id} has a hold already")
         if reply[0] == "unknown":
-            return Unrestored(tuple(claims[int(index)].account.id for index in reply[2:]))
+            return Unrestored(tuple(claims[int(index)].account.id for index in reply[3:]))
         if reply[0] == "no":
             return self._refused(claims[int(reply[2])], reply)
         hold = Hold(
@@ -252,8 +252,17 @@ class RedisCounters:
                 args += self._forms.asking(claim, now)
             reply = await self._run(RESERVE, keys, args)
             if reply[0] != "again":
+                self._note_birth(reply)
                 return reply
         raise Unreachable("the clock of the server does not stand still")
+
+    def _note_birth(self, reply: Sequence[str]) -> None:
+        """Stay calm after the server has forgotten, also where it was never away (a flush)."""
+        if reply[0] in ("ok", "unknown"):
+            born, dash, _ = reply[2].partition("-")
+            age = (int(reply[1]) - int(born)) / 1000 if dash else CALM
+            if age < CALM:
+                self._back_at = max(self._back_at, time.monotonic() - age)
 
     async def _run(self, script: str, keys: Sequence[str], args: Sequence[str]) -> list[str]:
         reply = await self._lane.run(script, keys, args)

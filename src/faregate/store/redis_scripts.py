@@ -203,7 +203,7 @@ if ARGV[1] == 'look' then
   for i = 1, #unknown do out[5 + 2 * tonumber(unknown[i])] = '' end
   return out
 end
-if #unknown > 0 then return {'unknown', whole(now), unpack(unknown)} end
+if #unknown > 0 then return {'unknown', whole(now), era, unpack(unknown)} end
 if refused then
   local at = 5 + (refused - 1) * 7
   local free = ''
