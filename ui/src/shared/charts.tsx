@@ -196,12 +196,15 @@ export interface Flow {
 export function Sankey({
   flows,
   colour,
+  about,
   show,
   onPick,
   label,
 }: {
   flows: readonly Flow[];
   colour: (name: string) => string;
+  /** What stands below the name of one on the right. */
+  about?: (name: string) => string;
   show: (flow: Flow) => ReactNode;
   onPick?: (flow: Flow) => void;
   label: string;
@@ -210,9 +213,9 @@ export function Sankey({
   const [over, setOver] = useState<Flow | null>(null);
   const left = pile(flows, "from");
   const right = pile(flows, "to");
-  const gap = 14;
+  const gap = about ? 30 : 14;
   const total = flows.reduce((sum, each) => sum + each.value, 0) || 1;
-  const height = Math.max(190, Math.max(left.length, right.length) * 44);
+  const height = Math.max(190, Math.max(left.length, right.length) * (about ? 54 : 44));
   const scale = (height - gap * (Math.max(left.length, right.length) - 1)) / total;
   const place = (nodes: readonly { name: string; value: number }[]) => {
     const high = nodes.reduce((sum, each) => sum + Math.max(each.value * scale, 2), 0) + gap * (nodes.length - 1);
@@ -263,7 +266,7 @@ export function Sankey({
             <Node key={each.name} name={each.name} at={starts.get(each.name)!} x={x1} room={side} end />
           ))}
           {right.map((each) => (
-            <Node key={each.name} name={each.name} at={ends.get(each.name)!} x={x2} room={side} fill={colour(each.name)} />
+            <Node key={each.name} name={each.name} at={ends.get(each.name)!} x={x2} room={side} fill={colour(each.name)} about={about?.(each.name)} />
           ))}
         </svg>
       )}
@@ -279,6 +282,7 @@ function Node({
   room,
   end,
   fill = "var(--text-3)",
+  about,
 }: {
   name: string;
   at: { y: number; size: number };
@@ -286,16 +290,23 @@ function Node({
   room: number;
   end?: boolean;
   fill?: string;
+  about?: string | undefined;
 }) {
   const most = Math.max(6, Math.floor((room - 16) / 6.4));
+  const middle = at.y + at.size / 2 + 4 - (about ? 7 : 0);
   const shown = name.length > most ? `${name.slice(0, most - 1)}…` : name;
   return (
     <g>
       <rect x={end ? x : x - 6} y={at.y} width={6} height={at.size} rx={2} fill={fill} />
-      <text className="name" x={end ? x - 8 : x + 8} y={at.y + at.size / 2 + 4} textAnchor={end ? "end" : "start"}>
+      <text className="name" x={end ? x - 8 : x + 8} y={middle} textAnchor={end ? "end" : "start"}>
         {shown || "unknown"}
         <title>{name}</title>
       </text>
+      {about && (
+        <text x={end ? x - 8 : x + 8} y={middle + 14} textAnchor={end ? "end" : "start"}>
+          {room < 120 ? about.split(" · ")[0] : about}
+        </text>
+      )}
     </g>
   );
 }

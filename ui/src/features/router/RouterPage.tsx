@@ -5,12 +5,13 @@ import { Refresh, Top } from "../../app/Shell";
 import { api, type RouterUse, type SpendGroup } from "../../client/api";
 import { colours, Sankey } from "../../shared/charts";
 import { Money } from "../../shared/figures";
-import { Bones, Empty, ErrorBox, Field, Segments, Tag } from "../../shared/kit";
+import { Bones, Empty, ErrorBox, Field, Note, Segments, Tag } from "../../shared/kit";
 import { Names } from "../../shared/Names";
-import { exact, size } from "../../shared/money";
+import { exact, parts, size } from "../../shared/money";
 import { calls, count, percent } from "../../shared/numbers";
 import { dayStart, utcDay } from "../../shared/time";
 import { SpendChart } from "../usage/SpendChart";
+import { LatencyCard } from "./Latency";
 import "./router.css";
 
 const route = getRouteApi("/router");
@@ -115,7 +116,7 @@ function Use({
           </Figure>
           <Figure title="Fee's share">{percent(use.fee_share)}</Figure>
           <Figure title="Per 1,000 calls">
-            <Money value={use.per_1000_calls} />
+            <Money value={use.per_1000_calls} minimum={use.total.minimum} />
           </Figure>
         </div>
       </section>
@@ -140,6 +141,14 @@ function Use({
                   label="From requested to served model"
                   flows={flows}
                   colour={(name) => shades.get(name) ?? "var(--c8)"}
+                  about={(name) => {
+                    const group = use.flows.filter((each) => each.group["served_model"] === name);
+                    const only = group.length === 1 ? group[0] : undefined;
+                    const sum = group.reduce((total, each) => total + each.calls, 0);
+                    if (!only) return calls(sum);
+                    const { sign, head } = parts(only.spend);
+                    return `${calls(sum)} · ${only.minimum ? "≥ " : ""}${sign}$${head}`;
+                  }}
                   show={(flow) => {
                     const group = use.flows.find(
                       (each) => each.group["model"] === flow.from && each.group["served_model"] === flow.to,
@@ -173,6 +182,7 @@ function Use({
               <SpendChart groups={use.series} dimension="served_model" since={since} share marks={changesOf(use.series)} shades={shades} />
             </div>
           </section>
+          <LatencyCard deployment={use.deployment} colour={(name) => shades.get(name) ?? "var(--c8)"} />
         </>
       )}
     </>
@@ -217,7 +227,7 @@ function Baselines({ use, baseline, onBaseline }: { use: RouterUse; baseline: st
               <span>{each.would_cost === null ? <span className="dim">not known</span> : <Money value={each.would_cost} />}</span>
               <span className="end">
                 {each.saved === null ? (
-                  <Tag title={each.reason}>{each.reason || "not known"}</Tag>
+                  each.would_cost === null && <Tag title={each.reason}>{each.reason || "not known"}</Tag>
                 ) : (
                   <Tag tone={each.saved.startsWith("-") ? "bad" : "good"} title={exact(each.saved)}>
                     {each.saved.startsWith("-") ? "router dearer" : "router cheaper"}{" "}
@@ -228,6 +238,15 @@ function Baselines({ use, baseline, onBaseline }: { use: RouterUse; baseline: st
             </li>
           ))}
         </ul>
+        {use.baselines.some((each) => each.saved === null && each.would_cost !== null) && (
+          <Note tone="warn">
+            No difference is stated: what was spent is not wholly known.{" "}
+            <Link to="/logs" search={{ deployment: [use.deployment], status: ["unpriced", "inconsistent", "unsettled"] }} className="link">
+              These calls
+            </Link>{" "}
+            lack a price or an answer.
+          </Note>
+        )}
         <Field label="Compare with" hint={use.method}>
           {(id) => <Names id={id} value={baseline} onChange={onBaseline} placeholder="the models it served; or type others" />}
         </Field>
