@@ -1,8 +1,8 @@
 """``python -m bench.proof --kills 20``: what is promised of ledger and budgets, and its figures.
 
 Proved on SQLite, and with a PostgreSQL and a Redis of its own where those are installed:
-``--database-url`` is an (empty) PostgreSQL database to use for the kills instead. Exits with 1 when
-a promise does not hold.
+``--database-url`` is an (empty) PostgreSQL database to kill over, and no other. Exits with 1 when a
+promise does not hold.
 """
 
 import argparse
@@ -38,6 +38,10 @@ def _proofs(given: argparse.Namespace) -> Iterator[str]:
         yield from report(kills.prove(given.kills, database_url=given.database_url))
     yield from budgets.report(budgets.prove(Setup(), calls=given.calls))
     try:
+        if given.kills and not given.database_url:
+            with databases.postgres() as database:
+                yield "the same on PostgreSQL:"
+                yield from report(kills.prove(given.kills, database_url=database.url))
         yield f"PostgreSQL killed for {given.outage:g} s under load:"
         yield from report(outages.postgres_stopped(given.outage))
         for gateways, workers in ((1, 3), (3, 1)):
