@@ -107,14 +107,14 @@ async def test_a_newer_schema_is_left_alone(url: str) -> None:
     await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     await store.close()
     older = store_at(url, Path())
-    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0003"):
+    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0004"):
         await older.open()
     with pytest.raises(LedgerError, match="not open"):
         await older.append([a_row(2)])
     # The version that wrote it finds everything there.
     engine = older._backend.make_engine()
     async with older._backend.writing(engine) as connection:
-        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0003'")
+        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0004'")
     await engine.dispose()
     await store.open()
     assert await store.row(a_row().call_id) is not None
@@ -163,8 +163,15 @@ async def test_stores_of_one_process_open_together(url: str) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["DELETE FROM audit", "UPDATE audit SET actor = 'nobody'"],
-    ids=["delete", "update"],
+    [
+        "DELETE FROM audit",
+        "UPDATE audit SET actor = 'nobody'",
+        (
+            "INSERT OR REPLACE INTO audit "
+            "SELECT sequence, at, 'nobody', kind, id, version, before, after FROM audit"
+        ),
+    ],
+    ids=["delete", "update", "replace"],
 )
 async def test_the_database_itself_keeps_the_audit_log(url: str, statement: str) -> None:
     store = store_at(url, Path())
