@@ -101,7 +101,7 @@ async def test_what_is_wrong_is_said_and_nothing_is_written(client: Client) -> N
         ({"budgets": [{"limit": "ten"}]}, "budgets.0.limit", "is not an amount"),
         ({"budgets": [{"limit": True}]}, "budgets.0.limit", "an amount in USD"),
         ({"budgets": [{"limit": "1e-13"}]}, "budgets.0.limit", "pico-dollars"),
-        ({"budgets": [{"limit": "9e29"}]}, "budgets.0", "is more than"),
+        ({"budgets": [{"limit": "9e29"}]}, "budgets.0.limit", "is more than"),
         ({"budgets": [{"limit": 1, "window": "fortnight"}]}, "budgets.0.window", "no unit of time"),
         ({"budgets": [{"limit": 1, "zone": "Mars/Base"}]}, "budgets.0.zone", "no time zone"),
         ({"budgets": [{"limit": 1, "zone": "../etc"}]}, "budgets.0.zone", "no time zone"),

@@ -122,6 +122,9 @@ async def test_several_budgets_survive_an_update_that_knows_one(client: Client) 
     ("field", "value"),
     [
         ("model_max_budget", {"router": {"budget_limit": 1, "time_period": "1d"}}),
+        ("team_member_budget", 5),
+        ("key_type", "read_only"),
+        ("soft_budget", 5),
         ("guardrails", ["pii"]),
         ("permissions", {"x": True}),
         ("allowed_routes", ["/chat"]),
@@ -135,6 +138,19 @@ async def test_a_restriction_that_would_not_hold_is_refused(
     assert (reply.status, reply.json["error"]["param"]) == (400, field)
     assert "is not supported" in reply.message
     assert (await client.post("/key/generate", {field: None, "aliases": {}})).status == 200
+
+
+async def test_a_budget_within_a_team_is_refused_and_the_member_is_not_added(
+    client: Client,
+) -> None:
+    await client.post("/team/new", {"team_id": "red"})
+    wanted = {"team_id": "red", "member": {"role": "user", "user_id": "ada"}}
+    reply = await client.post("/team/member_add", {**wanted, "max_budget_in_team": 5})
+    assert reply.status == 400
+    assert reply.json["error"]["param"] == "max_budget_in_team"
+    team = (await client.get("/team/info", team_id="red")).json["team_info"]
+    assert team["members"] == []
+    assert (await client.post("/team/member_add", wanted)).status == 200
 
 
 async def test_keys_are_deleted_blocked_listed_and_regenerated(client: Client) -> None:

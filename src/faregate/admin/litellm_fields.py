@@ -46,8 +46,16 @@ REFUSED = {
     "organization_id": "there are no organizations",
     "budget_limits": "make several budgets by PATCH /api/keys/{id}",
     "max_budget_in_team": "make a budget of the user by PATCH /api/users/{id}",
+    "team_member_budget": "make a budget of each user by PATCH /api/users/{id}",
+    "team_member_rpm_limit": "state limits of each user by PATCH /api/users/{id}",
+    "team_member_tpm_limit": "state limits of each user by PATCH /api/users/{id}",
+    "key_type": "what a key may do is its role, viewer or admin, by PATCH /api/keys/{id}",
 }
 """Fields that limit something, which nothing here would enforce, and what to do instead."""
+
+
+_NOTHING_SAID: tuple[Any, ...] = (None, "", False, 0, [], {}, "default", "llm_api")
+"""The last two are types of keys that may do what every key may."""
 
 
 class Common(BaseModel):
@@ -77,9 +85,7 @@ class Held(NamedTuple):
 
 def common(body: Common, held: Held) -> dict[str, Any]:
     """The fields that a body states, for control; null clears one. Raises :class:`FieldError`."""
-    for name, value in (body.model_extra or {}).items():
-        if name in REFUSED and value not in (None, "", False, 0, [], {}):
-            raise FieldError(name, f"is not supported: {REFUSED[name]}")
+    check_supported(body)
     found: dict[str, Any] = {}
     if "models" in body.model_fields_set:
         found["models"] = body.models or []
@@ -95,6 +101,13 @@ def common(body: Common, held: Held) -> dict[str, Any]:
     return found
 
 
+def check_supported(body: BaseModel) -> None:
+    """Raises :class:`FieldError` for a field that limits something and that nothing enforces."""
+    for name, value in (body.model_extra or {}).items():
+        if name in REFUSED and value not in _NOTHING_SAID:
+            raise FieldError(name, f"is not supported: {REFUSED[name]}")
+
+
 def _budgets(body: Common, now: Sequence[Budget]) -> list[BudgetFields] | UnsetType:
     """Their one budget is our first; the others stay."""
     said = body.model_fields_set & _BUDGET
@@ -106,6 +119,8 @@ def _budgets(body: Common, now: Sequence[Budget]) -> list[BudgetFields] | UnsetT
     if "max_budget" not in said and first is not None:
         limit = format_usd(first.limit)
     if limit is None:
+        if body.soft_budget is not None:
+            raise FieldError("soft_budget", "is not supported alone: state max_budget, too")
         return rest
     kept = None if first is None else _budget_fields(first)
     window = body.budget_duration or "total"

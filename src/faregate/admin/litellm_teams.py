@@ -6,7 +6,16 @@ from pydantic import BaseModel, ConfigDict
 
 from faregate.admin import listing, litellm_keys
 from faregate.admin.desks import desk
-from faregate.admin.litellm_fields import Common, Held, Spent, common, see_user, show_limits, spent
+from faregate.admin.litellm_fields import (
+    Common,
+    Held,
+    Spent,
+    check_supported,
+    common,
+    see_user,
+    show_limits,
+    spent,
+)
 from faregate.admin.table import Table
 from faregate.admin.wire import Asked, Who, instant
 from faregate.control import keys
@@ -63,6 +72,8 @@ class TeamNamed(BaseModel):
 
 class MemberAdd(BaseModel):
     """Who comes to a team."""
+
+    model_config = ConfigDict(extra="allow")
 
     team_id: str
     member: Member | list[Member]
@@ -147,6 +158,7 @@ async def list_teams(who: Who, user_id: str | None = None) -> list[dict[str, Any
 @table.route("POST", "/team/member_add", "change", "litellmTeamMemberAdd", **_HIDDEN)
 async def member_add(who: Who, body: MemberAdd) -> dict[str, Any]:
     """Add members. A user that does not exist is made."""
+    check_supported(body)
     at = desk(who)
     kept = await control.get(at, body.team_id)
     for each in body.member if isinstance(body.member, list) else [body.member]:

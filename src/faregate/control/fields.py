@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from faregate.control.errors import FieldError, about
+from faregate.core.budget import MOST
 from faregate.core.keys import check_name
 from faregate.core.windows import BudgetWindow, parse_window
 from faregate.errors import ConfigError
@@ -33,6 +34,8 @@ def amount(field: str, value: str | int) -> Usd:
         found = parse_usd(str(value))
     if found < 0:
         raise FieldError(field, f"{value!r} is negative; 0 refuses every call that costs")
+    if found > MOST:
+        raise FieldError(field, "is more than a trillion dollars; leave it out for no limit")
     return found
 
 
