@@ -126,7 +126,7 @@ async def test_two_replays_at_once_share_the_work(tmp_path: Path) -> None:
 async def test_a_destroyed_segment_is_kept_and_the_later_ones_are_read(tmp_path: Path) -> None:
     path = dead(tmp_path)
     first, second, *_ = segments(path)
-    content = os.urandom(first.stat().st_size)
+    content = os.urandom(first.stat().st_size - 1) + b"\1"
     first.write_bytes(content)
     ledger = Ledger()
     found = await replayed(tmp_path, ledger)
@@ -280,3 +280,27 @@ async def test_segments_reserved_and_never_used_are_nothing(tmp_path: Path) -> N
     found = await replayed(tmp_path, Ledger())
     assert found.problems == ()
     assert left(tmp_path) == []
+
+
+async def test_segments_whose_first_bytes_are_gone_are_read(tmp_path: Path) -> None:
+    """A disk loses whole sectors, and both copies of a header are in the first one."""
+    for path in segments(dead(tmp_path)):
+        content = path.read_bytes()
+        path.write_bytes(bytes(codec.HEADER_BYTES) + content[codec.HEADER_BYTES :])
+    ledger = Ledger()
+    found = await replayed(tmp_path, ledger)
+    assert (found.rows, found.lost) == (40, 2)
+    assert {(each.start, each.end) for each in found.problems} == {(0, codec.HEADER_BYTES)}
+    assert left(tmp_path) == []
+
+
+async def test_what_cannot_be_locked_does_not_hold_up_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead(tmp_path)
+    (tmp_path / "1-00000000").write_text("no directory")
+    (tmp_path / "2-00000000").symlink_to(tmp_path.parent)
+    (tmp_path / "3-00000000" / "lock").mkdir(parents=True)  # as little to be opened as another's
+    assert (await replayed(tmp_path, Ledger())).rows == 40
+    assert "3-00000000 is left as it is: Is a directory" in caplog.text
+    assert not (tmp_path.parent / "lock").exists()

@@ -6,6 +6,7 @@ for a dead one, whatever becomes of process numbers.
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from faregate.store.journal_errors import JournalError
 from faregate.store.journal_segment import refused
+
+_log = logging.getLogger("faregate.journal")
 
 _NAME = re.compile(r"\d+-[0-9a-f]{8}\Z")
 _LOCK = "lock"
@@ -72,6 +75,7 @@ def new_home(root: Path) -> Home:
 def dead_homes(root: Path) -> list[Home]:
     """Every directory under ``root`` whose process is gone, now locked by this one.
 
+    One that cannot be locked, such as another user's, is noted and does not hold up the others.
     Raises :class:`JournalError` when the directory cannot be read.
     """
     if not root.exists():
@@ -80,9 +84,13 @@ def dead_homes(root: Path) -> list[Home]:
     try:
         with _alone(root):
             for path in sorted(root.iterdir()):
-                if not _NAME.match(path.name):
+                if not _NAME.match(path.name) or path.is_symlink() or not path.is_dir():
                     continue
-                lock = _locked(path)
+                try:
+                    lock = _locked(path)
+                except OSError as error:
+                    _log.error("journal: %s is left as it is: %s", path, error.strerror)
+                    continue
                 if lock is not None:
                     found.append(Home(path, lock))
     except OSError as error:

@@ -30,7 +30,7 @@ from faregate.store.journal_codec import (
 )
 from faregate.store.journal_errors import JournalError
 from faregate.store.journal_home import Home, dead_homes
-from faregate.store.journal_segment import SUFFIX, refused
+from faregate.store.journal_segment import SUFFIX, named_header, refused
 from faregate.types import Row
 
 Appraise: TypeAlias = Callable[[Admission], Admission]
@@ -127,12 +127,14 @@ class DeadJournal:
             content = _read(path)
             if not content.strip(b"\0"):
                 continue  # reserved and never used
-            header = read_header(content)
+            header, start = read_header(content), HEADER_BYTES
+            if header is None:
+                header, start = named_header(path), 0
             if header is None:
                 self._keep(path, content, Damage(0, len(content)))
                 continue
             first = 0
-            for found in scan(content, header.salt):
+            for found in scan(content, header.salt, start):
                 if isinstance(found, Damage):
                     self._keep(path, content, found)
                     continue

@@ -1,13 +1,16 @@
 """One file of a journal. Its blocks are reserved before it is used, so that writing needs none."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 
-from faregate.store.journal_codec import HEADER_BYTES, segment_header
+from faregate.store.journal_codec import HEADER_BYTES, SegmentHeader, segment_header
 from faregate.store.journal_errors import JournalError
 
 SUFFIX = ".journal"
+
+_NAME = re.compile(r"(\d+)-([0-9a-f]{8})\.journal")
 
 
 class Segment:
@@ -36,8 +39,8 @@ class Segment:
 
         Raises :class:`JournalError`, leaving nothing behind, when the disk has no room or fails.
         """
-        path = directory / f"{number:012d}{SUFFIX}"
         salt = secrets.randbits(32)
+        path = directory / f"{number:012d}-{salt:08x}{SUFFIX}"
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -79,6 +82,12 @@ class Segment:
         """Close and delete the file."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+def named_header(path: Path) -> SegmentHeader | None:
+    """What a segment's name says of it, for one whose first bytes are gone; None if nothing."""
+    found = _NAME.fullmatch(path.name)
+    return SegmentHeader(int(found[1]), int(found[2], 16)) if found else None
 
 
 def write_all(fd: int, content: bytes, at: int) -> None:
