@@ -173,12 +173,16 @@ class Access:
         payers |= {("tag", each) for each in row.tags}
         if row.receipt is not None:
             payers |= {("deployment", each.deployment) for each in row.receipt.charges}
-        return [
-            Claim(account, paid(row, payer, payer_id))
+        found = [
+            (account, paid(row, payer, payer_id))
             for payer, payer_id in sorted(payers)
             for account in self.directory.accounts_for(payer, payer_id)
-            if account.measure == "usd"
         ]
+        model = self._settings().alias_of(row.requested_model)
+        if model:
+            spend = paid(row, "model", row.requested_model)
+            found += [(each, spend) for each in self.directory.accounts_for("model", model)]
+        return [Claim(account, amount) for account, amount in found if account.measure == "usd"]
 
     async def _follow(self, ledger: Ledger) -> None:
         store = await ledger.opened()
