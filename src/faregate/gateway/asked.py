@@ -69,8 +69,8 @@ def labels_of(headers: Mapping[bytes, bytes], members: Mapping[str, Raw]) -> Lab
     session = headers.get(b"x-faregate-session-id") or headers.get(b"x-litellm-session-id")
     if said is None and session is None and "metadata" not in members:
         return NO_LABELS
-    found = [] if said is None else said.decode("latin-1").split(",")
-    named = "" if session is None else session.decode("latin-1")
+    found = [] if said is None else _header(said).split(",")
+    named = "" if session is None else _header(session)
     if "metadata" in members:
         metadata = splice.value_of(members, "metadata")
         if isinstance(metadata, dict):
@@ -79,6 +79,14 @@ def labels_of(headers: Mapping[bytes, bytes], members: Mapping[str, Raw]) -> Lab
             named = named or (own if isinstance(own, str) else "")
     clean = (_label(each) for each in found[:_MOST_TAGS])
     return Labels(tuple(dict.fromkeys(each for each in clean if each)), _label(named))
+
+
+def _header(value: bytes) -> str:
+    """What a client wrote into a header: UTF-8, as in a body, or what HTTP used to mean."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _is_list(value: object) -> TypeGuard[list[object]]:
