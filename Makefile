@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 STATIC := src/faregate/admin/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help install ui dashboard run test check format bench proof lock clean
+.PHONY: help install ui dashboard run test check format bench proof pictures lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ bench: $(STAMP) ## Measure the SDK beside the openai package, and the gateway be
 
 proof: $(STAMP) ## Kill the gateway, its database and Redis under load, spend a budget from all sides, then add up
 	@$(BIN)/python -m bench.proof --kills 20
+
+pictures: $(STAMP) $(STATIC) ## Make the dashboard's pictures for the documents anew
+	@$(BIN)/python -m tests.ui.pictures
 
 lock: ## Write the lock files anew (needs uv)
 	uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \

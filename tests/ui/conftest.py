@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,6 +47,10 @@ def ui_gateway(
     """A gateway in front of it, for all tests together."""
     config = CONFIG.format(base=ui_emulator.url, slow=ui_emulator.url)
     with processes.gateway(tmp_path_factory.mktemp("ui-gateway"), config) as running:
+        for _ in range(200):  # in its first moments it does not know yet which keys are none
+            if running.get("/v1/models", authorization="Bearer sk-nobody")[0] == 401:
+                break
+            time.sleep(0.05)
         yield running
 
 

@@ -78,6 +78,7 @@ const budgets = createRoute({
 const settings = createRoute({
   ...below,
   path: "/settings",
+  validateSearch: searchOf([], ["q"]),
   component: lazyRouteComponent(() => import("../features/settings/SettingsPage"), "SettingsPage"),
 });
 
@@ -109,6 +110,13 @@ export const router = createRouter({
   defaultPreload: "intent",
   scrollRestoration: true,
 });
+
+// The page's own file is read while the session is still asked for.
+const pages: Record<string, { options: { component?: unknown } } | undefined> = router.routesById;
+for (const match of router.matchRoutes(router.latestLocation) as { routeId: string }[]) {
+  const page = pages[match.routeId]?.options.component as { preload?: () => Promise<unknown> } | undefined;
+  page?.preload?.().catch(() => undefined);
+}
 
 declare module "@tanstack/react-router" {
   interface Register {

@@ -75,7 +75,21 @@ export function SessionGate({ children }: { children: ReactNode }) {
     return { session: state.session, seesAll: role !== "none", mayChange: role === "admin", signOut };
   }, [state, signOut]);
 
-  if (state.kind === "asking") return null;
+  if (state.kind === "asking") return <Booting />;
   if (!signed) return <SignIn why={state.kind === "out" ? state.why : ""} onSignedIn={enter} />;
   return <Context value={signed}>{children}</Context>;
+}
+
+/** What the page shows before anything is known: the same as index.html, so that nothing moves. */
+function Booting() {
+  return (
+    <div className="shell boot" aria-hidden="true">
+      <div className="side">
+        <span className="brand">
+          <img src="favicon.svg" alt="" />
+          Faregate
+        </span>
+      </div>
+    </div>
+  );
 }
