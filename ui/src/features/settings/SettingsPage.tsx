@@ -1,4 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { RotateCw } from "lucide-react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
@@ -8,11 +9,16 @@ import { bytes, count, duration } from "../../shared/numbers";
 import { choose, useChosen } from "../../shared/settings";
 import { full, fromNow } from "../../shared/time";
 import { notify } from "../../shared/toasts";
+import { Configuration } from "./Configuration";
 import "./settings.css";
+
+const route = getRouteApi("/settings");
 
 export function SettingsPage() {
   const queries = useQueryClient();
   const { mayChange } = useSession();
+  const { q = "" } = route.useSearch();
+  const navigate = route.useNavigate();
   const status = api.useQuery("get", "/api/status", {}, { refetchInterval: 3000 });
   const settings = api.useQuery("get", "/api/settings");
   const reload = api.useMutation("post", "/api/settings/reload", {
@@ -26,7 +32,7 @@ export function SettingsPage() {
       <Top title="Settings">
         {mayChange && (
           <Button small busy={reload.isPending} onClick={() => reload.mutate({})}>
-            <RotateCw size={13} aria-hidden /> Read the configuration again
+            <RotateCw size={13} aria-hidden /> Reload the configuration
           </Button>
         )}
         <Refresh
@@ -74,7 +80,9 @@ export function SettingsPage() {
                   <dt>Rows on their way</dt>
                   <dd>
                     {count(status.data.ledger.pending_rows)}{" "}
-                    <span className="dim">({duration(status.data.ledger.lag_seconds)} behind)</span>
+                    {status.data.ledger.lag_seconds > 0 && (
+                      <span className="dim">({duration(status.data.ledger.lag_seconds)} behind)</span>
+                    )}
                   </dd>
                   <dt>Journal</dt>
                   <dd>{bytes(status.data.ledger.journal_bytes)}</dd>
@@ -82,6 +90,27 @@ export function SettingsPage() {
                   <dd className="row">
                     <Dot tone={status.data.counters_up ? "good" : "bad"} /> {status.data.counters}
                   </dd>
+                  <dt>Changes in force</dt>
+                  <dd>
+                    <Link to="/audit" className="link">
+                      up to {count(status.data.applied)}
+                    </Link>
+                  </dd>
+                  {settings.data && (
+                    <>
+                      <dt>Configuration</dt>
+                      <dd>
+                        {settings.data.files.map((each) => (
+                          <div key={each} className="mono">
+                            {each}
+                          </div>
+                        ))}
+                        <Link to="/models" className="link">
+                          {count(settings.data.models)} models, {count(settings.data.deployments)} deployments
+                        </Link>
+                      </dd>
+                    </>
+                  )}
                 </dl>
               )}
             </div>
@@ -96,29 +125,18 @@ export function SettingsPage() {
                 {each.file}, line {each.line}, <span className="mono">{each.key}</span>: {each.message}
               </Note>
             ))}
-            <section className="grid two">
-              <Section title="General" value={settings.data.general} more={{ max_budget: settings.data.max_budget }} />
-              <div className="column">
-                <Section title="Routing" value={settings.data.routing} />
-                {settings.data.redis && <Section title="Redis" value={settings.data.redis} />}
-                <div className="card">
-                  <header>
-                    <h2>Files</h2>
-                  </header>
-                  <div className="body column">
-                    {settings.data.files.map((each) => (
-                      <span key={each} className="mono">
-                        {each}
-                      </span>
-                    ))}
-                    <span className="dim">
-                      {count(settings.data.models)} models, {count(settings.data.deployments)} deployments. Secrets are
-                      shown as …
-                    </span>
-                  </div>
-                </div>
-              </div>
-            </section>
+            <Configuration
+              sections={[
+                {
+                  title: "general_settings",
+                  value: { ...settings.data.general, max_budget: settings.data.max_budget },
+                },
+                { title: "router_settings", value: settings.data.routing },
+                ...(settings.data.redis ? [{ title: "redis", value: settings.data.redis }] : []),
+              ]}
+              q={q}
+              onFind={(text) => void navigate({ search: { q: text || undefined }, replace: true })}
+            />
           </>
         )}
       </main>
@@ -190,52 +208,4 @@ function Yours() {
       </div>
     </div>
   );
-}
-
-function Section({
-  title,
-  value,
-  more = {},
-}: {
-  title: string;
-  value: Record<string, unknown>;
-  more?: Record<string, unknown>;
-}) {
-  const entries = [...flat(value), ...flat(more)].sort(([a], [b]) => a.localeCompare(b));
-  return (
-    <div className="card">
-      <header>
-        <h2>{title}</h2>
-      </header>
-      <div className="body">
-        <dl className="facts settings">
-          {entries.map(([name, each]) => [
-            <dt key={name} className="mono">
-              {name}
-            </dt>,
-            <dd key={`${name} value`} className={each === null ? "dim mono" : "mono"}>
-              {shown(each)}
-            </dd>,
-          ])}
-        </dl>
-      </div>
-    </div>
-  );
-}
-
-/** Settings by their dotted names. */
-function flat(value: Record<string, unknown>, before = ""): [string, unknown][] {
-  return Object.entries(value).flatMap(([name, each]) =>
-    each !== null && typeof each === "object" && !Array.isArray(each) && Object.keys(each).length
-      ? flat(each as Record<string, unknown>, `${before}${name}.`)
-      : [[`${before}${name}`, each] as [string, unknown]],
-  );
-}
-
-function shown(value: unknown): string {
-  if (value === null) return "–";
-  if (typeof value === "string") return value || "–";
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  const text = JSON.stringify(value, null, 1).replaceAll(/\n\s*/g, " ");
-  return text === "{}" || text === "[]" || text === "[ ]" ? "–" : text;
 }
