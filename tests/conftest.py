@@ -29,3 +29,9 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             ("_PROXY", "_API_KEY", "_API_BASE")
         ):
             monkeypatch.delenv(name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests go last: Playwright keeps an event loop running in this thread, and no other
+    test could start its own beside it."""
+    items.sort(key=lambda item: "ui" in item.path.parts[-2:-1])
