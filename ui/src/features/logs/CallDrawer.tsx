@@ -121,12 +121,42 @@ function Detail({ detail }: { detail: CallDetail }) {
           </div>
         </section>
       )}
+      <Content id={call.call_id} />
       <section>
         <h3>Facts</h3>
         <Facts call={call} />
       </section>
     </div>
   );
+}
+
+/** What was asked and answered, where the gateway keeps it. */
+function Content({ id }: { id: string }) {
+  const { data } = api.useQuery(
+    "get",
+    "/api/calls/{call_id}/content",
+    { params: { path: { call_id: id } } },
+    { retry: false, staleTime: Infinity },
+  );
+  if (!data || (data.prompt === null && data.answer === null)) return null;
+  return (
+    <section>
+      <h3>Prompt and answer</h3>
+      <div className="column">
+        {data.prompt !== null && <pre className="code kept">{readable(data.prompt)}</pre>}
+        {data.answer !== null && <pre className="code kept">{readable(data.answer)}</pre>}
+      </div>
+    </section>
+  );
+}
+
+/** JSON on several lines; anything else as it is. */
+function readable(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
 }
 
 function Figure({ title, children }: { title: string; children: ReactNode }) {
