@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Boolean, Integer, String, Table, Text
+from sqlalchemy import Boolean, Integer, String, Table, Text, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -35,9 +36,11 @@ LOCK_WAIT = "2s"
 _SCHEMA_LOCK, _CHANGES_LOCK, _PARTITION_LOCK = 0x6661_7201, 0x6661_7202, 0x6661_7203
 _PARTITIONED = ("calls", "call_tags")
 _LOCKED = "55P03"
-_TRANSIENT = ("08", "28", "3D", "40", "53", "55", "57", "58")
-"""SQLSTATE classes that pass: connection, authorisation, no such database, rollback, resources,
-locks, operator, system. Some only once an operator has acted; until then rows wait."""
+_READ_ONLY = "25006"
+_TRANSIENT = ("08", _READ_ONLY, "28", "3D", "40", "53", "55", "57", "58")
+"""SQLSTATE classes that pass: connection, a server that is only read from (it was demoted),
+authorisation, no such database, rollback, resources, locks, operator, system. Some only once an
+operator has acted; until then rows wait."""
 _HINTS = {
     "28": ": check user and password in database_url",
     "3D": ": make it, or check its name in database_url",
@@ -100,7 +103,7 @@ class PostgresBackend(Backend):
                 server_settings={"search_path": address.schema, "timezone": "UTC"},
             )
 
-        return create_async_engine(
+        engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
             hide_parameters=True,
@@ -109,6 +112,8 @@ class PostgresBackend(Backend):
             pool_timeout=STATEMENT_SECONDS,
             pool_pre_ping=True,
         )
+        event.listen(engine.sync_engine, "handle_error", _leave_read_only)
+        return engine
 
     @asynccontextmanager
     async def writing(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -253,6 +258,15 @@ class PostgresBackend(Backend):
         if name in ("InterfaceError", "ConnectionDoesNotExistError", "InternalClientError"):
             return "the connection broke off", "passes"
         return name, "stays"
+
+
+def _leave_read_only(context: ExceptionContext) -> None:
+    """After a failover open connections may lead to the server that was: new ones find the other.
+
+    It answers every ping, so the pool would keep them for good.
+    """
+    if getattr(context.original_exception, "sqlstate", "") == _READ_ONLY:
+        context.is_disconnect = True
 
 
 def _unreached(error: OSError) -> str:
