@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from faregate.core.budget import check
+from faregate.core.keys import hash_key
 from faregate.core.windows import bounds, parse_window
 from faregate.gateway import ledger as ledgers
 from faregate.gateway import restoring
@@ -166,6 +167,27 @@ async def test_calls_that_end_while_a_budget_is_read_count_once(
         assert times > 5
         assert len(gatehouse.rows) == 480
         assert await gatehouse.spent(limited) == gatehouse.charged()
+
+
+async def test_every_key_calls_at_once_after_a_start(
+    house: Callable[..., Gatehouse], tmp_path: Path
+) -> None:
+    secrets = [f"sk-one-of-many-keys-{number:04}" for number in range(120)]
+    keys = [
+        key(budget("1", scope_id=secret), id=secret, secret=secret, hash=hash_key(secret))
+        for secret in secrets
+    ]
+    async with kept(tmp_path) as ledger:
+        gatehouse = house(ledger)
+        gatehouse.know(*keys)
+        for _ in range(2):
+            found = await asyncio.gather(*(gatehouse.call(secret=each) for each in secrets))
+            assert {each.status for each in found} == {200}
+            for each in keys:  # and again, as after a start
+                await gatehouse.counters.forget(check(each.budgets[0]))
+        spent = [await gatehouse.spent(each.budgets[0]) for each in keys]
+        assert sum(spent) == gatehouse.charged()
+        assert len(set(spent)) == 1
 
 
 async def test_calls_of_a_killed_process_count_with_their_worst_case(

@@ -40,6 +40,7 @@ _RETRY_OPEN = 1.0
 _LONGEST_RETRY = 15.0
 _FLUSH_SECONDS = 1.5
 _READ_SECONDS = 5.0
+_ASKED_AT_ONCE = 4
 
 
 class LedgerOptions(Struct, frozen=True, kw_only=True):
@@ -74,6 +75,7 @@ class Ledger:
         self._writer = Writer(self._journal, self._store)
         self._opening: asyncio.Task[None] | None = None
         self._replayed = asyncio.Event()
+        self._asking = asyncio.Semaphore(_ASKED_AT_ONCE)
         self.inherit: Callable[[Sequence[Row]], Awaitable[None]] | None = None
         """Told of the rows of dead processes once the database has them; must not raise."""
         self._fatal = ""
@@ -184,7 +186,7 @@ class Ledger:
         if self._writer.behind and not await self._writer.flush(_FLUSH_SECONDS):
             raise ServiceUnavailableError("the ledger's database does not take rows now")
         try:
-            async with self._writer.appender.paused(_FLUSH_SECONDS):
+            async with self._asking, self._writer.appender.paused(_FLUSH_SECONDS):
                 async with asyncio.timeout(_READ_SECONDS):
                     found = [
                         each

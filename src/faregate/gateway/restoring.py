@@ -19,7 +19,10 @@ from faregate.store.protocol import Filter, Store
 _PAGE = 1_000
 
 PATIENCE = 2.0
-"""Seconds a call waits for what its budgets have spent."""
+"""Seconds a call waits for what its budgets have spent, while no budget's is found."""
+
+LONGEST = 10.0
+"""Seconds it waits at most, however many budgets are before its own."""
 
 
 class Restorer:
@@ -39,35 +42,38 @@ class Restorer:
         self._aliases = aliases
         self._counters = counters
         self._ledger = ledger
+        self._answered = float("-inf")
         self._asking: dict[str, tuple[asyncio.Task[str], float]] = {}
 
     async def restore(self, accounts: Iterable[Account]) -> str:
         """Restore these budgets. Why that cannot be done now; empty when it is done.
 
-        Nobody waits longer than :data:`PATIENCE` after the first one asked, so that a database
-        that is away does not hold up every call.
+        Nobody waits longer than :data:`PATIENCE` after the first one asked or the last answer came,
+        so that a database that is away does not hold up every call.
         """
         loop = asyncio.get_running_loop()
-        tasks = []
-        until = loop.time() + PATIENCE
+        tasks: set[asyncio.Task[str]] = set()
+        first = began = loop.time()
         for account in accounts:
             known = self._asking.get(account.id)
             if known is None:
                 task = asyncio.create_task(self._restore(account))
                 known = self._asking[account.id] = (task, loop.time())
                 task.add_done_callback(functools.partial(self._done, account.id))
-            tasks.append(known[0])
-            until = min(until, known[1] + PATIENCE)
-        try:
-            async with asyncio.timeout_at(until):
-                # Shielded: another call may wait for the same.
-                found = await asyncio.gather(*(asyncio.shield(task) for task in tasks))
-        except TimeoutError:
-            return "the ledger's database does not answer in time"
-        return next((problem for problem in found if problem), "")
+            tasks.add(known[0])
+            first = min(first, known[1])
+        pending = tasks
+        while pending:
+            until = min(max(first, self._answered) + PATIENCE, began + LONGEST)
+            if loop.time() >= until:
+                return "the ledger's database does not answer in time"
+            # Left to run in any case: another call may wait for the same.
+            _, pending = await asyncio.wait(pending, timeout=until - loop.time())
+        return next((problem for task in tasks if (problem := task.result())), "")
 
     def _done(self, name: str, _task: asyncio.Task[str]) -> None:
         self._asking.pop(name, None)
+        self._answered = asyncio.get_running_loop().time()
 
     async def _restore(self, account: Account) -> str:
         spends: list[Spend] = []

@@ -15,6 +15,9 @@ from faregate.types import Row
 
 _log = logging.getLogger("faregate.ledger")
 
+LONGEST_PAUSE = 0.25
+"""Seconds after which nobody joins those who pause, so that rows go on."""
+
 _ABOUT_THE_ROWS = ("DataError", "IntegrityError", "IntegrityConstraintViolationError")
 
 
@@ -60,6 +63,10 @@ class Appender:
         self._options = options or AppenderOptions()
         self._refuses = refuses or about_the_rows
         self._turn = asyncio.Lock()
+        self._joining = asyncio.Lock()
+        self._going = asyncio.Event()
+        self._pauses = 0
+        self._paused_at = 0.0
         self.store_up = True
         """Whether the last append reached the store."""
         self.stored = 0
@@ -96,16 +103,26 @@ class Appender:
 
     @asynccontextmanager
     async def paused(self, deadline: float) -> AsyncIterator[None]:
-        """While this lasts, no row reaches the store from here.
+        """While this lasts, no row reaches the store from here. Any number may pause it together.
 
         Raises :class:`TimeoutError` where rows are under way for longer than ``deadline`` seconds.
         """
-        async with asyncio.timeout(deadline):
-            await self._turn.acquire()
+        clock = asyncio.get_running_loop().time
+        async with asyncio.timeout(deadline), self._joining:
+            if self._pauses and clock() - self._paused_at > LONGEST_PAUSE:
+                await self._going.wait()  # a batch first
+            if not self._pauses:
+                await self._turn.acquire()
+                self._going.clear()
+                self._paused_at = clock()
+            self._pauses += 1
         try:
             yield
         finally:
-            self._turn.release()
+            self._pauses -= 1
+            if not self._pauses:
+                self._turn.release()
+                self._going.set()
 
     async def _alone(self, row: Row) -> Sequence[Row]:
         """Give a row that was refused once more, and set it aside when it stays refused."""
