@@ -113,7 +113,7 @@ def test_an_unpriced_call_is_unknown_and_priced_by_adding_its_price(
     form = page.get_by_role("dialog", name="Add a price")
     expect(form.get_by_label("Model")).to_have_value("gpt-9-mystery")
     form.get_by_label("Input, USD").first.fill("1.25")
-    form.get_by_label("Output, USD").fill("10")
+    form.get_by_label("Output, USD").first.fill("10")
     form.get_by_role("button", name="Add").click()
     expect(page.get_by_text("have their price now")).to_be_visible()
     total = get(ui_gateway, f"/api/calls/{call_id}")["receipt"]["total"]
