@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from faregate.store.backend import Backend, Delta, Verdict, first_line, line_columns, upsert
 from faregate.store.calls import COLUMNS, Record
+from faregate.store.errors import LedgerUnavailableError
 
 BUSY_SECONDS = 10
 _AT_ONCE = 500
@@ -40,6 +41,7 @@ class SqliteBackend(Backend):
         """``durable``: a commit survives a power failure (``synchronous=FULL``), not only a killed
         process. Slower by one fsync a commit."""
         self._path = path
+        self._file: tuple[int, int] | None = None
         self._durable = durable
         self._writer = asyncio.Lock()
         self.place = f"the ledger {path}"
@@ -93,8 +95,24 @@ class SqliteBackend(Backend):
     async def lock_changes(self, connection: AsyncConnection) -> None:
         """Nothing: BEGIN IMMEDIATE is the lock."""
 
-    async def before_append(self, engine: AsyncEngine, days: set[int]) -> None:
-        """Nothing: there are no partitions."""
+    async def before_append(self, engine: AsyncEngine, days: set[int]) -> None:  # noqa: ARG002
+        """See that the file is still the one that was opened.
+
+        SQLite does not: it goes on in a file that has no name any more, and ends with it.
+        """
+        try:
+            found = self._path.stat()
+        except OSError:
+            file = None
+        else:
+            file = found.st_dev, found.st_ino
+        if not days:
+            self._file = file  # it is being opened
+        elif file != self._file:
+            raise LedgerUnavailableError(
+                f"{self.place} was moved, deleted or replaced: rows wait until it is back, or "
+                "until this gateway starts again"
+            )
 
     async def drop_days(self, engine: AsyncEngine, before: int) -> int:  # noqa: ARG002
         """Nothing: rows go in batches."""
