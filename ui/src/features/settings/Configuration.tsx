@@ -72,7 +72,7 @@ function flat(value: Record<string, unknown>, before = ""): [string, unknown][] 
 }
 
 function Value({ name, value }: { name: string; value: unknown }): ReactNode {
-  if (value === null || value === "") return <span className="dim">not set</span>;
+  if (value === null || value === "") return <span className="dim">not stated</span>;
   if (value === "…") return <Tag title="Its value is never shown">secret is set</Tag>;
   if (value === true) return <Tag tone="good">on</Tag>;
   if (value === false) return <Tag>off</Tag>;
