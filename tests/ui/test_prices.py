@@ -1,0 +1,73 @@
+"""The price book, the router's latency and the settings, as a person reads and changes them."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.e2e.processes import MASTER_KEY, Emulator, Gateway
+from tests.ui.conftest import Watched
+from tests.ui.test_money import in_ledger
+
+
+def test_a_model_without_a_price_gets_one_and_its_call_is_priced(
+    watched: Watched, ui_gateway: Gateway, ui_emulator: Emulator
+) -> None:
+    ui_emulator.fault("serve;model=gpt-9-unheard", deployment="azure-model-router")
+    call_id = ui_gateway.chat("azure-model-router", "Who are you?")[2]["x-faregate-call-id"]
+    page = watched.open("prices")
+    assert in_ledger(page, ui_gateway, call_id)["receipt"]["total"] is None
+    page.get_by_role("button", name="Refresh").click()
+    page.reload()
+    waiting = page.locator(".waiting li", has_text="gpt-9-unheard")
+    expect(waiting).to_contain_text("1 call through azure-model-router")
+    waiting.get_by_role("button", name="Add its price").click()
+    form = page.get_by_role("dialog", name="Add a price")
+    expect(form.get_by_label("Model")).to_have_value("gpt-9-unheard")
+    expect(form.get_by_label("Price list")).to_have_value("azure")
+    add = form.get_by_role("button", name="Add")
+    form.get_by_label("Input, USD / 1M", exact=True).fill("much")
+    expect(add).to_be_disabled()
+    form.get_by_label("Input, USD / 1M", exact=True).fill("$1.25")
+    form.get_by_label("Output, USD / 1M", exact=True).fill("0.033")
+    add.click()
+    expect(waiting).to_have_count(0)
+    total = in_ledger(page, ui_gateway, call_id)["receipt"]["total"]
+    assert total is not None
+
+    page.get_by_label("Find a price").fill("gpt-9-unheard")
+    row = page.get_by_role("row", name=re.compile("gpt-9-unheard"))
+    expect(row).to_contain_text("$1.25")
+    expect(row).to_contain_text("$0.033")
+    row.get_by_role("button", name="$0.033").click()
+    drawer = page.get_by_role("dialog", name="gpt-9-unheard, output")
+    expect(drawer).to_contain_text("Somebody added it here")
+    drawer.get_by_role("button", name="Remove").click()
+    expect(drawer).to_have_count(0)
+    expect(row).not_to_contain_text("$0.033")
+
+
+def test_prices_of_other_scopes_are_a_step_away(watched: Watched) -> None:
+    page = watched.open("prices?q=northeurope")
+    page.get_by_role("button", name="Look in every scope and tier").click()
+    expect(page.get_by_role("row", name=re.compile("regional: northeurope")).first).to_be_visible()
+    assert "scope=every" in page.url
+
+
+def test_the_router_page_tells_latency_by_served_model(
+    watched: Watched, ui_gateway: Gateway
+) -> None:
+    call_id = ui_gateway.chat("azure-model-router", "How long?")[2]["x-faregate-call-id"]
+    page = watched.open("router")
+    served = in_ledger(page, ui_gateway, call_id)["call"]["served_model"]
+    page.reload()
+    card = page.locator(".card", has_text="Latency by served model").first
+    expect(card.get_by_role("row", name=re.compile(served))).to_contain_text(re.compile(r"\d m?s"))
+
+
+def test_a_setting_is_found_by_its_name(watched: Watched) -> None:
+    page = watched.open("settings")
+    page.get_by_label("Find a setting").fill("master")
+    card = page.locator(".card", has_text="Configuration in force")
+    expect(card.locator("dt")).to_have_text(["allow_weak_master_key", "master_key"])
+    assert MASTER_KEY not in page.content()
+    assert "q=master" in page.url
