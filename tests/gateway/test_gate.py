@@ -545,6 +545,18 @@ async def test_models_without_a_price(house: House, policy: str) -> None:
     assert (await gatehouse.call(max_tokens=50)).status == 200
 
 
+async def test_a_tier_without_a_price_is_no_way_around_a_budget(house: House) -> None:
+    gatehouse = house(NANO)
+    gatehouse.know(key(PLENTY))
+    body = answer().body.replace(b'"id"', b'"service_tier":"priority","id"', 1)
+    gatehouse.upstream.play = lambda _: Answer(200, {"content-type": "application/json"}, body)
+    assert (await gatehouse.call(max_tokens=50, service_tier="priority")).status == 200
+    (row,) = gatehouse.rows
+    assert row.receipt is not None
+    assert row.receipt.status == "unpriced"
+    assert await gatehouse.spent(PLENTY) > 0
+
+
 async def test_limits_that_are_reached_say_until_when(house: House) -> None:
     gatehouse = house(NANO)
     gatehouse.know(key(limits=(limit("requests", 2), limit("tokens", 1_000))))

@@ -112,10 +112,10 @@ class Gate:
         if not accounts and not passage.purses:
             return None
         covered = not passage.tries and passage.attempts.model == passage.asked.model
-        if not accounts and covered and entry.on_unpriced != "worst_case":
+        if not accounts and covered and not _stands_in(entry, passage.worth):
             return None  # it is in what was held at admission
         worth = _worth(passage, (entry,))
-        if entry.on_unpriced == "worst_case":
+        if _stands_in(entry, worth):
             passage.stand_ins[entry.id] = worth.worst.amount
         if accounts and entry.id not in passage.purses:
             passage.purses[entry.id] = Purse(accounts)
@@ -339,6 +339,19 @@ def _worth(passage: Passage, entries: Sequence[ModelDeployment]) -> Worth:
         passage.at,
         answers=passage.operation == CHAT,
     )
+
+
+_USUAL_TIERS = ("", "auto", "default", "standard")
+
+
+def _stands_in(entry: ModelDeployment, worth: Worth | None) -> bool:
+    """Whether a cost that stays unknown counts as the worst case that is known.
+
+    A client that names a service tier chooses one that may have no price: were its calls to count
+    for nothing, no budget would hold it.
+    """
+    chosen = worth is not None and worth.ask.tier not in _USUAL_TIERS
+    return entry.on_unpriced == "worst_case" or chosen
 
 
 def _charges(passage: Passage, purse: str) -> list[Charge]:
