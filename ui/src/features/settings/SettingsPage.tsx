@@ -198,8 +198,8 @@ function Yours() {
           <a className="link" href={`${gateway}/metrics`} target="_blank" rel="noreferrer">
             Metrics
           </a>
-          <a className="link" href={`${gateway}/health`} target="_blank" rel="noreferrer">
-            Health of the deployments
+          <a className="link" href={`${gateway}/health/readiness`} target="_blank" rel="noreferrer">
+            Readiness
           </a>
           <a className="link" href={`${gateway}/api/openapi.json`} target="_blank" rel="noreferrer">
             OpenAPI
