@@ -100,5 +100,5 @@ def test_a_team_and_a_budget_of_everything_are_made_and_audited(watched: Watched
     expect(page.locator(".budget-list").first).to_contain_text("$1,000.00 a month")
     watched.shoot("budgets")
     watched.open("audit?kind=budget")
-    expect(page.get_by_text(re.compile("^everything-"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^everything-")).first).to_be_visible()
     expect(page.get_by_text("by master", exact=True).first).to_be_visible()

@@ -118,9 +118,7 @@ function Entry({ entry }: { entry: AuditEntry }) {
           <span className="dim">{entry.kind}</span> <b>{entry.id}</b>
         </span>
         <span className="dim cut">{entry.changed.join(", ")}</span>
-        <Link to="/audit" search={(old) => ({ ...old, actor: entry.actor })} className="quiet-link soft cut">
-          by {entry.actor}
-        </Link>
+        <span className="soft cut">by {entry.actor}</span>
       </summary>
       <div className="changes">
         {rows.map((name) => (
@@ -152,6 +150,12 @@ function Entry({ entry }: { entry: AuditEntry }) {
         {entry.action !== "delete" && <ThingLink kind={entry.kind} id={entry.id} />}
         <Link to="/audit" search={{ kind: entry.kind, id: entry.id }} className="link">
           Every change of this {entry.kind}
+        </Link>
+        <Link to="/audit" search={(old) => ({ ...old, actor: entry.actor })} className="link">
+          Every change by {entry.actor}
+        </Link>
+        <Link to="/audit" search={(old) => ({ ...old, actor: entry.actor })} className="link">
+          Every change by {entry.actor}
         </Link>
         <span className="dim">
           change {count(entry.sequence)}, version {count(entry.version)}
