@@ -270,12 +270,6 @@ def index_accounts(accounts: Iterable[Account]) -> dict[tuple[Payer, str], list[
     return index
 
 
-def claims_on(accounts: Iterable[Account], usd: Usd, tokens: int) -> tuple[Claim, ...]:
-    """What a call that may take ``usd`` and ``tokens`` claims of each account it touches."""
-    amounts = {"usd": usd, "tokens": tokens, "requests": 1, "parallel": 1, "unpriced": 0}
-    return tuple(Claim(each, amounts[each.measure]) for each in accounts)
-
-
 def explain(refused: Refused) -> str:
     """What a refusal says to the client: which limit, how much is left, when it resets."""
     account, standing = refused.account, refused.standing

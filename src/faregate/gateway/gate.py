@@ -172,10 +172,6 @@ class Gate:
         """A deployment is to take no calls until a price is added."""
         await self._counters.charge(unpriced_gate(deployment), 1, time.time())
 
-    async def charge(self, account: Account, amount: int, at: float) -> None:
-        """An amount learnt later."""
-        await self._counters.charge(account, amount, at)
-
     def _claims(
         self, passage: Passage, deployment: str, worth: Worth
     ) -> Iterator[tuple[Purse, tuple[Claim, ...]]]:

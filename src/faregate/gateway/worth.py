@@ -62,7 +62,7 @@ def worth_of(
     """What a call to one of these deployments may take. ``size`` is its body's, in bytes."""
     asked = ask_of(members, size, answers=answers, controls=router_controls.FIELD in members)
     estimates = snapshot.directory.estimates
-    ask = asked
+    ask = asked  # where no deployment is configured, nothing replaces it
     worst = likely = Bound(amount=-1)
     tokens = 0
     for entry in entries:
