@@ -23,7 +23,22 @@ def test_an_amount_is_read_exactly(text: str, pico: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "abc", "1,000", "nan", "inf", "1e999", "0x10", "--1", "1.2.3"]
+    "text",
+    [
+        "",
+        "abc",
+        "1,000",
+        "nan",
+        "inf",
+        "1e999",
+        "0x10",
+        "--1",
+        "1.2.3",
+        "\u0661\u0660",
+        "1.\u0665",
+        "1e\u0662",
+        "\uff11\uff10",
+    ],
 )
 def test_what_is_no_amount_is_refused_and_named(text: str) -> None:
     with pytest.raises(MoneyError, match="not an amount"):

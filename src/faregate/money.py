@@ -16,7 +16,7 @@ PICO = 10**12
 """Pico-dollars in a dollar."""
 
 _PER_MILLION = 10**6
-_NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?\Z")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?\Z")
 
 
 class MoneyError(ValueError):

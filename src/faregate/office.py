@@ -14,14 +14,14 @@ from faregate.admin.oidc import SignOn
 from faregate.admin.oidc_pages import make_sign_on
 from faregate.admin.paths import is_admin
 from faregate.admin.session import Sessions
-from faregate.admin.ui import ASGI, is_ui, make_ui
+from faregate.admin.ui import ASGI, Zone, is_ui, make_ui
 from faregate.app import App, Receive, Send
 from faregate.config import ModelDeployment, Routing, Settings
 from faregate.control.stored_models import Stored, Terms
 from faregate.core.budget import Account, Standing
 from faregate.core.directory import Directory, Holder
 from faregate.core.pricebook import PriceBook
-from faregate.errors import ConfigError, ServiceUnavailableError
+from faregate.errors import ConfigError, FaregateError, ServiceUnavailableError
 from faregate.gateway.access import Access
 from faregate.gateway.asked import Labels
 from faregate.gateway.catalog import Catalog
@@ -36,6 +36,7 @@ TEST = "connection-test"
 """The tag of calls that only try a deployment."""
 
 _PATIENCE = 1.5
+_ZONE_PATIENCE = 0.5
 _STATES: Mapping[str, Health] = {"closed": "healthy", "open": "cooling", "half_open": "probing"}
 
 
@@ -53,7 +54,7 @@ class Console:
 
     def __init__(self, office: "Office", sessions: Sessions, sign_on: SignOn) -> None:
         self._office = office
-        self._ui = make_ui(sessions, sign_on=make_sign_on(sign_on))
+        self._ui = make_ui(sessions, sign_on=make_sign_on(sign_on), zone=office.zone)
         self._making: asyncio.Task[ASGI] | None = None
 
     def serves(self, path: str) -> bool:
@@ -112,6 +113,15 @@ class Office:
                 code="ledger_unavailable",
             )
         return self._ledger.store()
+
+    async def zone(self) -> Zone:
+        """The zone of the ledger's days; while it does not answer, the one that is stated."""
+        try:
+            async with asyncio.timeout(_ZONE_PATIENCE):
+                calendar = await self.store().calendar()
+        except (FaregateError, TimeoutError):
+            return Zone(self.settings().general.reporting_time_zone or "UTC")
+        return Zone(calendar.zone, calendar.zone_since)
 
     def settings(self) -> Settings:
         """The configuration in force."""
@@ -197,7 +207,7 @@ class Office:
         state = LedgerState(database="off")
         if ledger is not None:
             state = LedgerState(
-                database="up" if ledger.store_up else "down",
+                database="up" if ledger.store_up and self._access.follower.answered else "down",
                 pending_rows=ledger.pending,
                 lag_seconds=round(ledger.lag, 3),
                 journal_bytes=ledger.journal_bytes,

@@ -32,8 +32,8 @@ from faregate.gateway.metrics import Metrics
 from faregate.gateway.records import Sink
 from faregate.gateway.snapshot import Snapshot, unusable
 from faregate.gateway.worth import StandIns, appraised
+from faregate.journal.codec import Admission
 from faregate.office import Console, Office
-from faregate.store.journal_codec import Admission
 from faregate.store.protocol import Entity
 
 log = logging.getLogger("faregate")
@@ -45,7 +45,15 @@ CHECK_SECONDS = 1.0
 REPRICED = "repriced"
 """The kind of entity that says: somebody filled in prices, and what was spent is more now."""
 
-_AT_START = ("master_key", "data_dir", "drain_timeout", "limits", "log", "metrics")
+_AT_START = (
+    "master_key",
+    "data_dir",
+    "reporting_time_zone",
+    "drain_timeout",
+    "limits",
+    "log",
+    "metrics",
+)
 """What is read when the process starts and not again, at least in part."""
 
 
@@ -140,7 +148,11 @@ class Service:
         secrets = secrets_of(settings, self._boot.master_key)
         self._logs.conceal((*secrets, *catalog.secrets()))
         self._metrics.know(settings.names(), [entry.id for entry in settings.deployments()])
-        for problem in catalog.problems:
+        self._tell(told)
+
+    def _tell(self, told: tuple[str, ...] = ()) -> None:
+        """Log what is wrong with the deployments in force, but for what was told before."""
+        for problem in self.catalog.problems:
             if problem not in told:
                 log.error("%s", problem)
 
@@ -262,6 +274,8 @@ class Service:
         """The deployments that the database keeps."""
         assert self._ledger is not None
         entities = await models.every(self._ledger.store())
+        if not entities and not self.catalog.entities:
+            self._tell()
         while entities or self.catalog.entities:
             file = self.catalog.file
             # Opening secrets imports what a server without any never needs.

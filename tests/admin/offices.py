@@ -13,7 +13,6 @@ from faregate.admin.app import ASGI, make_app
 from faregate.admin.office import DeploymentState, LedgerState, Status, Tried
 from faregate.config.settings import ModelDeployment, Settings
 from faregate.control import models
-from faregate.control.fields import find_zone
 from faregate.control.prices import added
 from faregate.control.sealing import Sealing
 from faregate.control.stored_models import Stored, Terms
@@ -22,6 +21,7 @@ from faregate.core.directory import MASTER_HOLDER, Directory, Holder, Maker
 from faregate.core.entities import NOUNS, noun_type, of_document
 from faregate.core.holds import Accounts
 from faregate.core.pricebook import PriceBook
+from faregate.core.zones import find_zone
 from faregate.errors import AuthenticationError, ConfigError, ServiceUnavailableError
 from faregate.gateway.catalog import Catalog, gathered
 from faregate.gateway.snapshot import unusable

@@ -243,6 +243,12 @@ async def test_users(client: Client) -> None:
     assert changed["data"]["user_role"] == "proxy_admin"
     other = (await client.post("/user/update", {"user_id": "ada", "metadata": {"a": 1}})).json
     assert (other["data"]["metadata"], other["data"]["user_email"]) == ({"a": 1}, "ada@example.com")
+    native = (await client.get("/api/users/ada")).json
+    assert (native["email"], native["metadata"]["user_role"]) == ("ada@example.com", "proxy_admin")
+    body = {"user_id": "ada", "user_email": None, "user_role": None}
+    cleared = (await client.post("/user/update", body)).json["data"]
+    assert (cleared["user_email"], cleared["user_role"]) == (None, None)
+    assert (await client.get("/api/users/ada")).json["metadata"] == {"a": 1}
     none = (await client.post("/user/new", {"user_id": "eve", "auto_create_key": False})).json
     assert none["key"] is None
     listed = (await client.get("/user/list", page_size=1)).json

@@ -184,6 +184,12 @@ async def test_settings_are_masked() -> None:
     assert shown["redis"]["password"] == "…"
     assert shown["max_budget"] == "12.5"
     assert shown["files"] == ["config.yaml"]
+    usual = shown["defaults"]
+    assert usual["general"]["database_url"] is None
+    assert usual["general"]["limits"] == shown["general"]["limits"]
+    assert usual["general"].keys() == shown["general"].keys()
+    assert usual["routing"] == shown["routing"]
+    assert (usual["redis"]["host"], usual["redis"]["port"]) == ("", shown["redis"]["port"])
     for secret in (MASTER, "hunter2", "hunter3", "upstream-key"):
         assert secret not in reply.body.decode()
 

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from faregate.admin import overview
 from faregate.money import PICO
 from faregate.store.protocol import Content, Filter
 from tests.admin.offices import Client, FakeOffice
@@ -75,6 +76,12 @@ async def test_the_log_is_narrowed_by_every_column(client: Client, office: FakeO
         ({"http_status": 200}, 5),
         ({"min_cost": "0.000034050001"}, 3),
         ({"max_cost": "$0.00003405"}, 2),
+        ({"min_seconds": "0.5", "min_first_byte": "0.25"}, 5),
+        ({"min_seconds": "0.6"}, 0),
+        ({"min_first_byte": "0.3"}, 0),
+        ({"min_tokens_in": 1207, "min_tokens_out": 300}, 5),
+        ({"min_tokens_in": 1208}, 0),
+        ({"min_tokens_out": 301}, 0),
         ({"since": "2026-11-22T12:00:03Z"}, 2),
         ({"until": "2026-11-22T12:00:03+00:00"}, 3),
         ({"since": "1s"}, 0),
@@ -99,6 +106,8 @@ async def test_questions_that_mean_nothing(client: Client, office: FakeOffice) -
     for path, asked in (
         ("/api/calls", {"since": "yesterday"}),
         ("/api/calls", {"min_cost": "much"}),
+        ("/api/calls", {"min_seconds": "nan"}),
+        ("/api/calls", {"min_tokens_in": "-1"}),
         ("/api/calls", {"outcome": "great"}),
         ("/api/calls", {"colour": "red"}),
         ("/api/calls", {"cursor": "x"}),
@@ -175,7 +184,9 @@ async def test_stored_prompts(client: Client, office: FakeOffice) -> None:
     await fill(office, count=1)
     call_id = (await client.get("/api/calls")).json["data"][0]["call_id"]
     assert (await client.get(f"/api/calls/{call_id}/content")).code == "content_not_kept"
+    assert (await client.get(f"/api/calls/{call_id}")).json["content_kept"] is False
     await office.store().put_contents([Content(call_id=call_id, at=NOON, prompt="{}", answer="hi")])
+    assert (await client.get(f"/api/calls/{call_id}")).json["content_kept"] is True
     found = await client.get(f"/api/calls/{call_id}/content")
     assert found.json == {"call_id": call_id, "prompt": "{}", "answer": "hi"}
 
@@ -248,9 +259,21 @@ async def test_the_overview_compares_periods(client: Client, office: FakeOffice)
     days = [each["group"]["day"] for each in found["series"]]
     assert days == sorted(days)
     assert sum(pico(each["spend"]) for each in found["series"]) == 700
-    assert found["latency"]["calls"] == 2
+    assert (found["latency"]["calls"], found["latency"]["complete"]) == (2, True)
     assert (found["latency"]["p50"], found["latency"]["first_byte_p95"]) == (0.5, 0.25)
     assert found["top_models"][0]["group"] == {"served_model": "gpt-5-mini"}
+
+
+async def test_latencies_of_some_calls_say_that_they_are(
+    client: Client, office: FakeOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "_SAMPLE", 2)
+    now = time.time()
+    slow = a_row(1, now - 60, ended=now)
+    quick = [a_row(n, now - 10, ended=now - 9) for n in (2, 3)]
+    await office.store().append([slow, *quick])
+    found = (await client.get("/api/overview")).json["latency"]
+    assert (found["calls"], found["complete"], found["p95"]) == (2, False, pytest.approx(1.0))
 
 
 async def test_an_empty_ledger_has_an_overview(client: Client) -> None:

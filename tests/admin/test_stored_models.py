@@ -308,6 +308,13 @@ async def test_litellms_names(client: Client) -> None:
     shown = (await client.get("/api/models/mine")).json
     assert (shown["rpm"], shown["route"], shown["model_name"]) == (5, "model_router", "pool")
     assert (await client.post("/model/update", {"litellm_params": {}})).status == 400
+    patched = await client.patch(
+        "/model/mine/update",
+        {"litellm_params": {"tpm": 70, "rpm": None}, "model_info": {"id": "another"}},
+    )
+    assert (patched.status, patched.json["model_id"]) == (200, "mine")  # the path says whose
+    assert {"rpm": 5, "tpm": 70}.items() <= patched.json["litellm_params"].items()
+    assert (await client.patch("/model/another/update", {"model_name": "x"})).status == 404
     gone = await client.post("/model/delete", {"id": "mine"})
     assert gone.json == {"message": "Model: mine deleted successfully"}
     assert (await client.post("/model/delete", {"id": "mine"})).status == 404

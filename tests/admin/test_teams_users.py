@@ -54,3 +54,33 @@ async def test_a_user_is_changed_blocked_and_deleted(client: Client) -> None:
     assert (await client.post("/api/users/ada/unblock")).json["blocked"] is False
     assert [each["id"] for each in (await client.get("/api/users", q="AD")).json["data"]] == ["ada"]
     assert (await client.get("/api/users/eve")).status == 404
+
+
+async def test_a_user_has_an_address_and_can_be_found_by_it(client: Client) -> None:
+    made = await client.post("/api/users", {"id": "ada", "email": " ada@example.com "})
+    assert made.json["email"] == "ada@example.com"
+    assert (await client.patch("/api/users/ada", {"name": "Ada"})).json[
+        "email"
+    ] == "ada@example.com"
+    for wrong in ("ada", "ada@", "@b.de", "a b@c.de", "a@b@c.de", "a@" + "b" * 260):
+        reply = await client.patch("/api/users/ada", {"email": wrong})
+        assert (reply.status, reply.json["error"]["param"]) == (400, "email"), wrong
+    assert [e["id"] for e in (await client.get("/api/users", q="EXAMPLE")).json["data"]] == ["ada"]
+    assert (await client.patch("/api/users/ada", {"email": ""})).json["email"] == ""
+
+
+async def test_a_user_with_keys_is_not_deleted_and_a_change_is_to_a_version(client: Client) -> None:
+    await client.post("/api/users", {"id": "ada"})
+    body = {"scope": "user", "scope_id": "ada", "measure": "requests", "limit": 5}
+    alone = (await client.post("/api/limits", body)).json
+    key = (await client.post("/api/keys", {"user": "ada"})).json["key"]["id"]
+    refused = await client.delete("/api/users/ada")
+    assert (refused.status, refused.code) == (409, "conflict")
+    assert key in refused.message
+    await client.patch("/api/users/ada", {"name": "Ada"}, if_match='"1"')
+    stale = await client.patch("/api/users/ada", {"name": "Eve"}, if_match='"1"')
+    assert (stale.status, stale.code) == (409, "version_conflict")
+    await client.delete(f"/api/keys/{key}")
+    assert (await client.delete("/api/users/ada")).status == 204
+    assert (await client.get("/api/users/ada")).status == 404
+    assert (await client.get(f"/api/limits/{alone['id']}")).status == 404

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urljoin
 import pytest
 
 from faregate.admin.session import COOKIE, CSRF_HEADER
-from faregate.admin.ui import ASGI, base_of, is_ui, make_ui
+from faregate.admin.ui import ASGI, Zone, base_of, is_ui, make_ui
 from tests.admin.test_session import MASTER_KEY, SECRET, House
 
 PAGE = b'<!doctype html><base href="/" /><script src="assets/app-1a2b.js"></script>'
@@ -97,6 +97,20 @@ async def test_the_address_without_a_slash_leads_on_relatively(app: ASGI) -> Non
     assert urljoin("https://gate.example/gate/ui", found.headers["location"]) == (
         "https://gate.example/gate/ui/"
     )
+
+
+async def test_a_session_is_told_whose_days_spend_is_summed_by(tmp_path: Path) -> None:
+    async def zone() -> Zone:
+        return Zone("Europe/Berlin", 1_793_142_000.0)
+
+    app = make_ui(House().sessions, tmp_path, zone=zone)
+    opened = await ask(app, "POST", "/api/session", {"key": MASTER_KEY})
+    assert opened.json["zone"] == "Europe/Berlin"
+    assert opened.json["zone_since"] == 1_793_142_000.0
+    cookie = {"cookie": opened.headers["set-cookie"].partition(";")[0]}
+    assert (await ask(app, "GET", "/api/session", headers=cookie)).json["zone"] == "Europe/Berlin"
+    plain = make_ui(House().sessions, tmp_path)
+    assert (await ask(plain, "POST", "/api/session", {"key": MASTER_KEY})).json["zone"] == "UTC"
 
 
 async def test_a_page_may_load_nothing_from_elsewhere_and_run_nothing_inline(app: ASGI) -> None:

@@ -21,7 +21,8 @@ async def test_every_call_was_served_and_adds_up(tmp_path: Path) -> None:
         (total,) = await store.spend(())
     finally:
         await store.close()
-    assert made == len(page.entries) == total.calls == 60
+    assert made.calls == len(page.entries) == total.calls == 60
+    assert {each.model for each in made.callers} == {"azure-model-router", "nano"}
     assert total.spend == sum(each.spend for each in page.entries) > 0
     assert total.unpriced == 0
     now = time.time()

@@ -41,6 +41,11 @@ def test_users(place: Place) -> None:
     assert json.loads(ada)["budgets"][0]["id"] == f"user/{identity}/1w"
     found = place.json("users", "update", identity, "--budget", "6/1w", "--model", "nano")
     assert (found["budgets"][0]["limit"], found["models"]) == ("6", ["nano"])
+    place.says("users", "update", identity, "--email", "ada@example.com")
+    assert "ada@example.com" in place.says("users", "list", "--search", "ada@")
+    assert "ada@example.com" in place.says("users", "show", identity)
+    assert place.json("users", "update", identity, "--email", "")["email"] == ""
+    assert "is no e-mail address" in place.complains("users", "update", identity, "--email", "ada")
     assert "There are no users like that." in place.says("users", "list", "--search", "zoe")
     place.run("users", "delete", identity, "--yes")
     assert place.json("users", "list")["data"] == []
@@ -48,6 +53,25 @@ def test_users(place: Place) -> None:
     said = place.complains("users", "make", "--id", "ada", code=1)
     assert "there is a user 'ada' already" in said
     assert "the id of a user has" in place.complains("users", "make", "--id", "a/b")
+
+
+def test_a_models_budget_pays_for_calls_under_its_aliases(place: Place) -> None:
+    more = "router_settings: {model_group_alias: {tiny: nano, other: gpt-4o}}\n"
+    config = place.configure(more)
+    place.says("budgets", "make", "10/1mo", "--model", "nano", "--id", "n", *config)
+    place.says("budgets", "make", "10/1mo", "--model", "tiny", "--id", "t", *config)
+    for number, name in enumerate(("nano", "tiny", "tiny", "other"), 1):
+        row = a_row(number, time.time(), requested_model=name)
+        place.append(replace(row, receipt=a_receipt(a_charge(10**12), of=row.call_id)))
+
+    def spent(*where: str) -> dict[str, str]:
+        found = place.json("budgets", "list", *where)["data"]
+        return {each["id"]: each["standing"]["spent"] for each in found}
+
+    assert spent(*config) == {"n": "3", "t": "2"}
+    assert spent() == {"n": "1", "t": "2"}
+    assert "--config says which aliases there are" in place.complains("budgets", "list", code=0)
+    assert place.run("budgets", "list", *config).stderr == ""
 
 
 def test_budgets_that_stand_alone(place: Place) -> None:

@@ -1,8 +1,12 @@
 """Names that are no entries: wildcards, aliases, fallbacks."""
 
 import pytest
+from msgspec.structs import replace
 
-from tests.config.written import loaded, said
+from faregate.config.loading import joined
+from tests.config.written import loaded, problems, said
+
+ALONE = "\ngeneral_settings: {ledger: false}\n"
 
 WILD = """
 model_list:
@@ -62,7 +66,7 @@ def test_aliases_find_their_model_and_hidden_ones_are_not_listed() -> None:
 
 
 def test_aliases_that_lead_nowhere() -> None:
-    text = ALIASED + "    loop: pool\n    pool: loop\n    lost: n\n    m: m\n"
+    text = ALIASED + "    loop: pool\n    pool: loop\n    lost: n\n    m: m\n" + ALONE
     found = said(text)
     assert [each.split(": ")[0] for each in found] == ["7", "8", "9"]
     assert "leads back to itself" in found[0]
@@ -109,7 +113,45 @@ def test_fallbacks_from_both_sections_the_routers_win() -> None:
 )  # fmt: skip
 def test_fallbacks_that_lead_nowhere(list_: str, message: str) -> None:
     text = FALLBACKS.replace('[{m: [n, groq/llama]}, {"*": [m]}]', list_)
-    assert said(text) == [message]
+    assert said(text + ALONE) == [message]
+
+
+AWAITING = FALLBACKS.replace('{"*": [m]}', "{spare: [stored]}").replace(
+    "  context", "  model_group_alias: {old: spare, lost: gone}\n  context"
+)
+
+
+def test_a_database_may_have_what_the_files_do_not() -> None:
+    settings = loaded(AWAITING)
+    assert settings.warnings == ()
+    assert settings.unmet() == settings.awaited
+    assert [(each.name, each.problem.line, each.problem.level) for each in settings.awaited] == [
+        ("spare", 7, "error"),
+        ("stored", 7, "error"),
+        ("spare", 8, "error"),
+        ("gone", 8, "error"),
+    ]
+    assert settings.names() == ("m", "n")  # an alias is listed when it leads somewhere
+    (entry, *_) = settings.deployments()
+    met = joined(settings, [replace(entry, model_name=name) for name in ("spare", "stor*")])
+    (unmet,) = met.unmet()
+    assert unmet.told == (
+        "config.yaml:8: router_settings.model_group_alias: no model is named 'gone'. This has no"
+        " effect until there is one."
+    )
+    assert met.names() == ("m", "n", "spare", "old")
+
+
+def test_without_a_ledger_nothing_else_can_have_it() -> None:
+    assert len(said(AWAITING + ALONE)) == 4
+    assert loaded(FALLBACKS + ALONE).awaited == ()
+
+
+def test_in_a_file_with_errors_an_unknown_model_is_a_warning() -> None:
+    text = AWAITING.replace("openai/gpt-6", "nope/gpt-6")
+    levels = {each.message: each.level for each in problems(text)}
+    assert sorted(levels.values()) == ["error", "warning", "warning", "warning", "warning"]
+    assert levels["no model is named 'gone' (the ledger's database was not asked)"] == "warning"
 
 
 def test_its_own_fallback_is_told() -> None:

@@ -70,6 +70,7 @@ general_settings: {{max_parallel_requests: 9}}
         ("master_key: sk-1234", "master_key", Secret("sk-1234")),
         ("allow_weak_master_key: true", "allow_weak_master_key", True),
         ("data_dir: /var/lib/x", "data_dir", "/var/lib/x"),
+        ("reporting_time_zone: Europe/Berlin", "reporting_time_zone", "Europe/Berlin"),
         ("database_url: 'sqlite:///x'", "database_url", Secret("sqlite:///x")),
         ("store_prompts_in_spend_logs: true", "store_prompts_in_spend_logs", True),
         (
@@ -126,6 +127,12 @@ def test_a_budget_is_read_with_its_window() -> None:
     [
         ("master_key: 'a b'", "the master key holds a blank"),
         ("maximum_spend_logs_retention_period: soon", "a time span such as 30d"),
+        ("maximum_spend_logs_retention_period: \u0663d", "a time span such as 30d"),
+        ("health_check_interval: '\u0663'", "a positive number of seconds"),
+        ("max_request_size_mb: '\u0663'", "a number of megabytes"),
+        ("limits: {max_body_bytes: '\u0663MB'}", "a size such as"),
+        ("reporting_time_zone: Europe/Berln", "did you mean Europe/Berlin?"),
+        ("reporting_time_zone: localtime", "is another zone on every machine"),
         ("max_request_size_mb: 0", "a number of megabytes"),
         ("log: {level: loud}", "one of debug, info, warning, error"),
         ("metrics: {labels: [prompt]}", "a list of key"),

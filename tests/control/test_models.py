@@ -111,6 +111,11 @@ async def test_texts_of_any_kind_come_back_as_they_were() -> None:
         (router(api_base="http://api.example.com/v1"), "params.api_base", "in clear"),
         (router(api_base="https://169.254.169.254/v1"), "params.api_base", "cloud's own services"),
         (router(api_base="https://ai.azure.com/build"), "params.api_base", "page of the portal"),
+        (
+            router(api_base="https://r.services.ai.azure.com/anthropic/v1/messages"),
+            "params.api_base",
+            "write https://r.services.ai.azure.com for",
+        ),
         (router(model="azure_ia/x/y"), "params.model", "azure_ia"),
         (router(scope="moon"), "params.scope", "must be one of"),
         (router(rpn=4), "params.rpn", "did you mean 'rpm'?"),

@@ -12,6 +12,7 @@ from faregate.core.asking import Ask, ask_of
 from faregate.core.model_limits import LIMITS, POOL, UNKNOWN, limits_of
 from faregate.core.receipt import Outcome, charge
 from faregate.core.worst_case import Policy, WorstCases
+from faregate.money import parse_usd
 from faregate.prices.load import load_book
 from faregate.types import Deployment, OwnPrices, Usage
 
@@ -87,7 +88,7 @@ def test_no_charge_exceeds_its_hold(
     bound = CASES.bound("azure", deployment, asked, NOW, WORST)
     if deployment.route == "direct":
         served = deployment.base_model or deployment.upstream_model
-    limits = limits_of(served)
+    limits = limits_of(served, "azure")
     prompt = min(size, limits.context)
     cached, written = int(prompt * split[0] * split[1]), int(prompt * split[0] * (1 - split[1]))
     most = limits.output if cap is None else min(cap, limits.output)
@@ -113,7 +114,7 @@ def test_the_bound_is_the_dearest_and_no_more() -> None:
     bound = CASES.bound("azure", ROUTER, asked, NOW, WORST)
     totals = {}
     for model in POOL:
-        limits = limits_of(model)
+        limits = limits_of(model, "azure")
         said = limits.output if limits.thinks_beyond else 100
         for usage in (Usage(input=1000, output=said), Usage(cache_write=1000, output=said)):
             outcome = Outcome(requested_model="m", served_model=model, usage=usage, at=NOW)
@@ -136,7 +137,16 @@ def test_reasoning_that_max_tokens_does_not_bound_is_held() -> None:
     asked = Ask(size=1000, output=1, subset=("grok-4-1-fast-reasoning", "gpt-6-astra"))
     bound = CASES.bound("azure", ROUTER, asked, NOW, WORST)
     assert bound.model == "grok-4-1-fast-reasoning"
-    assert bound.output == limits_of("grok-4-1-fast-reasoning").output
+    assert bound.output == limits_of("grok-4-1-fast-reasoning", "azure").output
+
+
+def test_reasoning_beside_an_answer_is_held_as_far_as_azure_lets_it_go() -> None:
+    small = CASES.bound("azure", ROUTER, Ask(size=1000, output=100), NOW, WORST)
+    assert small.amount < parse_usd("0.1"), "ten small calls of a router fit into a dollar"
+    for name in ("grok-4-1-fast-reasoning", "grok-4.1-fast-reasoning", "Grok-4-1-Fast"):
+        assert limits_of(name, "azure").output == 128_000
+        assert limits_of(name, "azure").thinks_beyond
+        assert limits_of(name, "xai").output == 2_000_000, "elsewhere that limit is not stated"
 
 
 def test_long_context_is_held_at_its_price() -> None:

@@ -122,6 +122,10 @@ def test_a_route_there_is_not(gateway: Gateway, method: str, path: str) -> None:
     is_error(status, said, 404)
 
 
+MOVING = ("/health/readiness", "/metrics")
+"""What these say changes from one moment to the next: bytes in the journal, calls counted."""
+
+
 def test_head(gateway: Gateway) -> None:
     for path in ("/health/liveliness", "/health/readiness", "/v1/models", "/metrics"):
         line = f"HEAD {path} HTTP/1.1"
@@ -132,8 +136,9 @@ def test_head(gateway: Gateway) -> None:
         assert head[2] == b""
         assert whole[2]
         assert head[1]["content-type"] == whole[1]["content-type"]
-        if path != "/metrics":
-            assert head[1]["content-length"] == whole[1]["content-length"] == str(len(whole[2]))
+        assert whole[1]["content-length"] == str(len(whole[2]))
+        if path not in MOVING:
+            assert head[1]["content-length"] == whole[1]["content-length"]
     line = f"HEAD {CHAT} HTTP/1.1"
     status, _, body = wire.parsed(answer_to(gateway, wire.request(gateway, b"", line=line)))
     assert (status, body) == (405, b"")

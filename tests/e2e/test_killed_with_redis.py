@@ -75,3 +75,31 @@ def test_lost_calls_count_against_budgets(
         # What the counters say, not the ledger: it decides what is let in.
         wire.soon(lambda: spent(life, secret) > sum(each.spend for each in lost))
         assert ask(life, secret) == (429, "budget_exceeded")
+
+
+def test_calls_served_without_redis_count_after_a_crash(
+    emulator: Emulator, tmp_path: Path, redis: redis_servers.Server
+) -> None:
+    text = lives.config(
+        entry("nano", "gpt-4.1-nano", emulator.url),
+        router={"redis_url": redis.url},
+        general={"on_counters_outage": "serve"},
+    )
+    with lives.started(tmp_path, text) as life:
+        made = lives.run(
+            "keys", "make", "--name", "k", "--budget", "1/1mo", "--config", str(life.config),
+            env=lives.variables(tmp_path),
+        )  # fmt: skip
+        secret = made.stdout.strip()
+        wire.soon(lambda: ask(life, secret)[0] == 200)
+        redis.freeze()  # it keeps what it has, and hears of nothing more
+        for _ in range(10):
+            assert ask(life, secret)[0] == 200
+        life.signal(signal.SIGKILL)
+        life.stopped()
+    redis.thaw()
+    with lives.started(tmp_path, text) as life:
+        wire.soon(lambda: len(ledgers.rows(tmp_path).entries) == 11)
+        known = sum(each.spend for each in ledgers.rows(tmp_path).entries)
+        assert known > 0
+        wire.soon(lambda: spent(life, secret) == known, seconds=30.0)

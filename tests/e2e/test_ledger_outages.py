@@ -82,6 +82,7 @@ def test_postgres_goes_and_comes_back(
         served(life, 4)
         ledgers.wait_until_stored(life)
         database.go_away()
+        wire.soon(lambda: _said_up(life) is False, seconds=20)  # though nobody calls
         served(life, 10)
         wire.soon(lambda: ledgers.down(life), seconds=20)
         served(life, 4)
@@ -93,6 +94,13 @@ def test_postgres_goes_and_comes_back(
         ledgers.wait_until_stored(life)
         entries = ledgers.adds_up(ledgers.rows(tmp_path, url), 18)
         ledgers.agrees(entries, emulator)
+
+
+def _said_up(life: Life) -> bool:
+    """Whether the admin API says that the database is up."""
+    status, found, _ = life.ask("GET", "/api/status", headers=life.bearer)
+    assert status == 200
+    return bool(found["ledger"]["database"] == "up")
 
 
 def test_calls_are_refused_where_that_is_wanted(

@@ -105,25 +105,31 @@ def test_workers_share_the_requests(several: Life, emulator: Emulator) -> None:
     assert len(several.workers()) == 3
     before = {pid: len(lives.sockets(pid)) for pid in several.workers()}
     counted = several.total("faregate_requests_total")
-    clients = [wire.Raw(several.port) for _ in range(60)]
+    clients: list[wire.Raw] = []
     body = wire.request(several, wire.chat("azure-model-router", lives.PROMPT))
 
     def ask(client: wire.Raw) -> None:
         client.send(body)
         client.until(b"\r\n\r\n")
 
-    threads = [threading.Thread(target=ask, args=(client,)) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    busy = [pid for pid in several.workers() if len(lives.sockets(pid)) > before[pid] + 1]
+    def busy() -> list[int]:
+        return [pid for pid in several.workers() if len(lives.sockets(pid)) > before[pid] + 1]
+
+    # Whoever is awake accepts; on a busy machine one of them may take the first handful.
+    while len(busy()) < 2 and len(clients) < 600:
+        fresh = [wire.Raw(several.port) for _ in range(60)]
+        threads = [threading.Thread(target=ask, args=(client,)) for client in fresh]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        clients += fresh
+    assert len(busy()) >= 2
     for client in clients:
         assert client.received.startswith(b"HTTP/1.1 200")
         client.socket.close()
-    assert len(busy) >= 2
-    wire.soon(lambda: several.total("faregate_requests_total") == counted + 60)
-    assert emulator.meter()["total"]["calls"] == 60
+    wire.soon(lambda: several.total("faregate_requests_total") == counted + len(clients))
+    assert emulator.meter()["total"]["calls"] == len(clients)
 
 
 def test_a_killed_worker_is_replaced(several: Life, emulator: Emulator) -> None:

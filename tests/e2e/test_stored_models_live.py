@@ -156,6 +156,25 @@ def test_it_outlives_a_restart_but_not_another_master_key(
         assert desk.chat("kept")[0] == 200
 
 
+def test_a_fallback_of_the_file_waits_for_it(resource: Emulator, tmp_path: Path) -> None:
+    resource.reset()
+    nano = entry("nano", "gpt-4.1-nano", resource.url, max_retries=0)
+    fallbacks = {"fallbacks": [{"nano": ["later"]}]}
+    with lives.started(tmp_path, lives.config(nano, router=fallbacks)) as life:
+        desk = Desk(life)
+        told = "no model is named 'later'. This has no effect until there is one."
+        assert wire.soon(lambda: told in life.printed())
+        (problem,) = wire.soon(lambda: desk.ask("GET", "/api/status")[1].get("problems"))
+        assert problem.endswith(told)
+        resource.fault("404", "gpt-4.1-nano")
+        assert desk.chat("nano")[0] == 404
+        later = desk.add("later", ROUTERS[0][0], f"{resource.url}/openai/v1/")["id"]
+        assert desk.ask("GET", "/api/status")[1]["problems"] == []
+        resource.fault("404", "gpt-4.1-nano")
+        status, _, headers = desk.chat("nano")
+        assert (status, headers["x-faregate-deployment"]) == (200, later)
+
+
 def test_a_salt_key_outlives_the_master_key(
     config: str, resource: Emulator, tmp_path: Path
 ) -> None:

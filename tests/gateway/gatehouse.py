@@ -16,7 +16,7 @@ from faregate.core.budget import Account, Budget, RateLimit, SoftLimit, Standing
 from faregate.core.directory import Directory
 from faregate.core.keys import Key, Team, User, hash_key, redact
 from faregate.core.windows import parse_window
-from faregate.gateway.client_connection import ClientConnection
+from faregate.edge.client_connection import ClientConnection
 from faregate.gateway.gate import Gate
 from faregate.gateway.ledger import Ledger
 from faregate.gateway.metrics import Metrics
@@ -234,6 +234,8 @@ class Gatehouse:
             self.warnings.append,
             **gate,
         )
+        if ledger is not None:
+            self.gate.grown = ledger.admit_again
 
     @property
     def gate(self) -> Gate:

@@ -6,15 +6,18 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from faregate.config.settings import ModelDeployment
 from faregate.control import models
 from faregate.control.desk import Desk
 from faregate.control.drafts import ModelFields
 from faregate.control.sealing import Sealing
 from faregate.control.stored_models import Terms
+from faregate.core.routing import Router, Try
 from faregate.gateway.catalog import COPY, gathered, keep_copy, read_copy, reasons
 from faregate.gateway.snapshot import Snapshot, unusable
 from faregate.prices.load import load_book
 from faregate.store.protocol import Entity
+from faregate.types import ErrorFacts
 from tests.control.desks import a_desk
 from tests.gateway.settings import KEY, settings
 
@@ -78,6 +81,34 @@ async def test_what_has_not_changed_is_not_read_again() -> None:
     other = settings(litellm_settings={"drop_params": True})
     third = gathered(other, entities, TERMS, first)
     assert all(each.drop_params for each in third.settings.find("router"))
+
+
+async def test_the_files_fallbacks_lead_to_the_databases_deployments() -> None:
+    desk = await a_desk()
+    await add(desk, "spare", "azure_ai/model_router/spare-router", "spare-one")
+    file = settings(router_settings={"fallbacks": [{"router": ["gone", "spare"]}]})
+    empty = gathered(file, [], TERMS)
+    assert [each.split(": ")[2] for each in empty.problems] == [
+        "no model is named 'gone'. This has no effect until there is one.",
+        "no model is named 'spare'. This has no effect until there is one.",
+    ]
+    found = gathered(file, await models.every(desk.store), TERMS)
+    assert [each.split("'")[1] for each in found.problems] == ["gone"]
+    for catalog, expected in ((empty, ["my-router"]), (found, ["my-router", "spare-router"])):
+        router = Snapshot(catalog.settings, load_book(), KEY).router
+        assert tried(router) == expected
+
+
+def tried(router: Router[ModelDeployment]) -> list[str]:
+    """What a call of ``router`` goes to when nothing answers."""
+    attempts, names = router.attempts("router"), []
+    step = attempts.next(None, 0.0, lambda: 0.0)
+    while isinstance(step, Try):
+        names.append(step.deployment.deployment.upstream_model)
+        error = ErrorFacts(status=404, message="no such deployment")
+        step = attempts.next(error, 0.0, lambda: 0.0)
+    attempts.close(0.0)
+    return names
 
 
 async def test_with_none_the_files_settings_are_the_settings() -> None:

@@ -1,5 +1,6 @@
 """The directory follows the database: every change, in order, also over a start without it."""
 
+import asyncio
 import contextlib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from faregate.core.keys import Key, Team, hash_key, make_key, redact
 from faregate.core.windows import parse_window
 from faregate.errors import ConfigError
 from faregate.gateway.following import COPY, Follower, zone_of
+from faregate.store.errors import LedgerUnavailableError
 from faregate.store.memory import MemoryStore
 
 SECRET = make_key(bytes(range(32)))
@@ -156,5 +158,35 @@ async def test_what_could_not_be_told_is_told_again(store: MemoryStore) -> None:
                 await following.applied()
         await following.applied()
         assert sorted(told) == ["model", "model", "price", "price"]
+    finally:
+        await following.stop()
+
+
+async def test_it_knows_whether_the_database_answers(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+    away = True
+
+    async def changes(since: int, limit: int = 1000) -> list[Any]:
+        asked.set()
+        if away:
+            raise LedgerUnavailableError("nothing answers there")
+        return []
+
+    async def after_a_look() -> bool:
+        for _ in range(2):  # when it asks again, what came of the look before is known
+            asked.clear()
+            await asyncio.wait_for(asked.wait(), 5)
+        return following.answered
+
+    monkeypatch.setattr("faregate.gateway.following.SECONDS", 0.001)
+    monkeypatch.setattr(store, "changes", changes)
+    following = follower(Told())
+    following.start(store)
+    try:
+        assert not await after_a_look()
+        away = False
+        assert await after_a_look()
     finally:
         await following.stop()

@@ -12,7 +12,7 @@ import pytest
 from faregate.core.budget import Budget
 from faregate.core.keys import Team, User
 from faregate.core.model_limits import POOL
-from faregate.gateway.client_connection import ClientConnection
+from faregate.edge.client_connection import ClientConnection
 from faregate.types import HttpRequest
 from faregate.upstream.transport import Answer
 from faregate.upstream.transport_errors import ConnectFailed, ConnectionLost

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faregate.core.budget import Budget, check
+from faregate.edge.client_connection import ClientConnection
 from faregate.gateway import ledger as ledgers
-from faregate.gateway.client_connection import ClientConnection
 from faregate.gateway.ledger import Ledger, LedgerOptions
 from faregate.gateway.worth import appraised
 from faregate.store.memory import MemoryStore

@@ -18,12 +18,14 @@ from faregate.gateway import ledger as ledgers
 from faregate.gateway import restoring
 from faregate.gateway.ledger import Ledger, LedgerOptions
 from faregate.gateway.worth import appraised
+from faregate.store.database import DatabaseStore
+from faregate.store.errors import LedgerError, LedgerUnavailableError
 from faregate.store.memory import MemoryStore
 from faregate.store.places import store_at
 from faregate.types import HttpRequest
 from faregate.upstream.transport import Answer
 from tests.gateway.finished import a_row
-from tests.gateway.gatehouse import Clock, Gatehouse, answer, budget, key, limit, so, until
+from tests.gateway.gatehouse import Clock, Gatehouse, answer, budget, failure, key, limit, so, until
 from tests.gateway.settings import snapshot
 from tests.store.journals import abandon
 
@@ -170,24 +172,66 @@ async def test_calls_that_end_while_a_budget_is_read_count_once(
 
 
 async def test_every_key_calls_at_once_after_a_start(
-    house: Callable[..., Gatehouse], tmp_path: Path
+    house: Callable[..., Gatehouse], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = [f"sk-one-of-many-keys-{number:04}" for number in range(120)]
     keys = [
         key(budget("1", scope_id=secret), id=secret, secret=secret, hash=hash_key(secret))
         for secret in secrets
     ]
+    asked: list[int] = []
+    spent_of = DatabaseStore.spent
+
+    async def counted(store: DatabaseStore, questions: Any) -> Any:
+        asked.append(len(questions))
+        return await spent_of(store, questions)
+
+    monkeypatch.setattr(DatabaseStore, "spent", counted)
     async with kept(tmp_path) as ledger:
         gatehouse = house(ledger)
         gatehouse.know(*keys)
         for _ in range(2):
+            asked.clear()
             found = await asyncio.gather(*(gatehouse.call(secret=each) for each in secrets))
             assert {each.status for each in found} == {200}
+            assert sum(asked) == len(keys)
+            assert len(asked) < 12, "those that come while others are read are read together"
             for each in keys:  # and again, as after a start
                 await gatehouse.counters.forget(check(each.budgets[0]))
         spent = [await gatehouse.spent(each.budgets[0]) for each in keys]
         assert sum(spent) == gatehouse.charged()
         assert len(set(spent)) == 1
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_budgets_that_cannot_be_read_together_are_read_apart(
+    house: Callable[..., Gatehouse], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, many: bool
+) -> None:
+    secrets = [f"sk-one-of-some-keys-{number:04}" for number in range(40)]
+    keys = [
+        key(budget("1", scope_id=secret), id=secret, secret=secret, hash=hash_key(secret))
+        for secret in secrets
+    ]
+    spent_of = DatabaseStore.spent
+
+    async def some(store: DatabaseStore, questions: Any) -> Any:
+        if many and len(questions) > 5:
+            raise LedgerUnavailableError("no answer in time")
+        if not many and any(each.payer_id == secrets[17] for each in questions):
+            raise LedgerError("it refused a statement")
+        return await spent_of(store, questions)
+
+    monkeypatch.setattr(DatabaseStore, "spent", some)
+    async with kept(tmp_path) as ledger:
+        gatehouse = house(ledger)
+        gatehouse.know(*keys)
+        await ledger.opened()
+        for _ in range(8):
+            found = await asyncio.gather(*(gatehouse.call(secret=each) for each in secrets))
+            refused = [n for n, each in enumerate(found) if each.status != 200]
+            if not many or not refused:
+                break
+        assert refused == ([] if many else [17])
 
 
 async def test_calls_of_a_killed_process_count_with_their_worst_case(
@@ -216,6 +260,39 @@ async def test_calls_of_a_killed_process_count_with_their_worst_case(
         after = house(ledger)
         after.know(key(limited))
         assert await after.spent(limited) == settled + held[0]
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+
+
+async def test_a_dearer_fallback_under_way_is_in_the_estimate_of_a_lost_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mini = {"model_name": "mini", "model": "azure_ai/gpt-4.1", "max_retries": 0}
+    routing = {"fallbacks": [{"nano": ["mini"]}], "num_retries": 0, "disable_cooldowns": True}
+    config = snapshot(dict(NANO), mini, router_settings=routing)
+    dead = Ledger(LedgerOptions(data_dir=tmp_path))
+    gatehouse = Gatehouse(monkeypatch, config, ledger=dead, clock=Now())
+    limited = budget("1", window="total")
+    gatehouse.know(key(limited))
+    await gatehouse.counters.restore([check(limited)], [])
+    held: list[int] = []
+
+    async def asked(_: HttpRequest) -> Answer:
+        held.append((await gatehouse.standing(limited)).held)
+        if len(held) == 1:
+            return failure(500)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    gatehouse.upstream.play = asked
+    call = asyncio.create_task(gatehouse.call(max_tokens=50))
+    await until(lambda: len(held) == 2)
+    assert held[1] > held[0]
+    abandon(dead._journal)
+    async with kept(tmp_path) as ledger:
+        after = Gatehouse(monkeypatch, config, ledger=ledger, clock=Now())
+        after.know(key(limited))
+        assert await after.spent(limited) == held[1]
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
 

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from faregate.gateway.ledger_metrics import access_families, ledger_families
+from faregate.gateway.metric_families import Counts
 from faregate.gateway.metrics import COOLING, HALF_OPEN, HEALTHY, Metrics
 from faregate.types import Row, Usage
 from tests.gateway.finished import (
@@ -275,6 +276,39 @@ class TestWorkers:
         one.publish()
         assert samples(two)[name] == HEALTHY
         assert samples(one)[name] == HEALTHY
+
+    def test_every_workers_ledger_is_shown_by_any_of_them(self, tmp_path: Path) -> None:
+        one, two = fresh(shared=tmp_path), fresh(shared=tmp_path)
+        for number, each in enumerate((one, two)):
+            ledger = SimpleNamespace(**{**vars(STANDING), "pending": 3 + number})
+            each.watch(ledger_families(ledger, STANDING))  # type: ignore[arg-type]
+            each.watch(access_families(STANDING))  # type: ignore[arg-type]
+            each.count_dropped_lines(lambda: 9)
+            each.publish()
+        for each in (one, two):
+            found = samples(each)
+            for number in range(2):
+                assert found[f"faregate_ledger_pending_rows{{worker={number}}}"] == 3 + number
+                assert found[f"faregate_ledger_lag_seconds{{worker={number}}}"] == 2.5
+                assert found[f"faregate_counters_up{{worker={number}}}"] == 0
+                assert found[f"faregate_log_lines_dropped_total{{worker={number}}}"] == 9
+        two.close()
+        assert "faregate_ledger_up{worker=1}" not in samples(one), "a journal without a worker"
+
+    def test_what_cannot_be_read_now_is_shown_as_it_was(self, tmp_path: Path) -> None:
+        one, two = fresh(shared=tmp_path), fresh(shared=tmp_path)
+        ledger = SimpleNamespace(**vars(STANDING))
+        one.watch(ledger_families(ledger, STANDING))  # type: ignore[arg-type]
+        one.publish()
+
+        def changing(_: str) -> list[Counts]:
+            raise IndexError
+
+        one.watch(changing)
+        one.record(a_row())
+        one.publish()
+        assert samples(two)["faregate_ledger_pending_rows{worker=0}"] == 3
+        assert samples(two)["faregate_overhead_seconds_count"] == 1
 
     def test_no_counter_goes_back_from_one_worker_to_the_next(self, tmp_path: Path) -> None:
         one, two = fresh(shared=tmp_path), fresh(shared=tmp_path)

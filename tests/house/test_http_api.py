@@ -10,8 +10,9 @@ GATEWAY = ROOT / "src" / "faregate" / "gateway"
 
 
 def sources() -> str:
-    """The gateway's code, and the application's."""
-    paths = [*sorted(GATEWAY.glob("*.py")), GATEWAY.parent / "app.py"]
+    """The gateway's code, the server's in front of it, and the application's."""
+    package = GATEWAY.parent
+    paths = [*sorted(GATEWAY.glob("*.py")), *sorted(package.glob("edge/*.py")), package / "app.py"]
     return "\n".join(path.read_text("utf-8") for path in paths)
 
 

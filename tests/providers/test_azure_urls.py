@@ -74,6 +74,16 @@ def test_bare_hosts_with_a_version(host: str, operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", [CHAT, EMBED])
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_responses_api_of_a_resource(host: str, operation: str) -> None:
+    dated = f"https://{host}/openai/deployments/my-prod/{operation}?api-version={VERSION}"
+    assert url(f"https://{host}/openai/responses?api-version={VERSION}", operation) == dated
+    undated = f"https://{host}/openai/v1/{operation}"
+    assert url(f"https://{host}/openai/v1/responses", operation) == undated
+    assert url(f"https://{host}/openai/responses", operation) == undated
+
+
+@pytest.mark.parametrize("operation", [CHAT, EMBED])
 def test_projects(operation: str) -> None:
     project = "https://r.services.ai.azure.com/api/projects/P"
     wanted = f"{project}/openai/v1/{operation}"

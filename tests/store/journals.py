@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from faregate.journal.codec import Admission
+from faregate.journal.journal import Journal, JournalOptions
 from faregate.store.appender import Appender, AppenderOptions
-from faregate.store.journal import Journal, JournalOptions
-from faregate.store.journal_codec import Admission
 from faregate.store.journal_replay import Replayed, replay
 from faregate.types import Charge, Receipt, Row, Usage
 

@@ -11,9 +11,10 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
+from faregate.core.budget import Payer
 from faregate.store.memory import MemoryStore
 from faregate.store.places import store_at
-from faregate.store.protocol import Filter, Store
+from faregate.store.protocol import Filter, SpentBy, Store
 from faregate.types import Attempt, Charge, Line, Receipt, RouterTrace, Row, Status, Usage
 
 SERVER = os.environ.get("FAREGATE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
@@ -145,7 +146,7 @@ async def emptied(name: str) -> None:
     # Deleting is quicker than truncating: there are few rows and many partitions.
     tables = ["calls", "call_tags", "adjustments", "series", "units", "entities", "audit"]
     tables += ["rollup_day", "rollup_month", "rollup_day_by_tag", "rollup_month_by_tag"]
-    tables += ["rollup_day_by_name", "contents"]
+    tables += ["rollup_day_by_name", "contents", "calendar"]
     await on_server(
         f"SET search_path TO {name}; SET session_replication_role TO replica; "
         + "; ".join(f"DELETE FROM {table}" for table in tables)
@@ -183,6 +184,14 @@ async def everything(store: Store, limit: int = 7) -> list[Row]:
         cursor = page.cursor
         if cursor is None:
             return rows
+
+
+async def spent(
+    store: Store, payer: Payer, payer_id: str, since: float, slot_seconds: float | None = None
+) -> list[tuple[float, int]]:
+    """One question alone."""
+    (found,) = await store.spent([SpentBy(payer, payer_id, since, slot_seconds)])
+    return found
 
 
 def ids(rows: Sequence[Row]) -> list[str]:

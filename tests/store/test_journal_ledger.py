@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from faregate.journal.journal import Journal
 from faregate.store.appender import Appender
 from faregate.store.database import DatabaseStore
-from faregate.store.journal import Journal
 from faregate.store.journal_replay import replay
 from faregate.store.places import store_at
 from faregate.store.sqlite import SqliteBackend

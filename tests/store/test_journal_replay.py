@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from faregate.store import journal_codec as codec
+from faregate.journal import codec
+from faregate.journal.codec import SETTLEMENT, frame
+from faregate.journal.errors import JournalError
+from faregate.journal.home import is_replaying
+from faregate.journal.journal import Journal
+from faregate.store import journal_replay
 from faregate.store.appender import Appender
-from faregate.store.journal import Journal
-from faregate.store.journal_codec import SETTLEMENT, frame
-from faregate.store.journal_errors import JournalError
 from faregate.store.journal_replay import Problem, replay
 from tests.store.journals import (
     QUICK,
@@ -79,7 +81,7 @@ async def test_a_living_journal_is_left_alone(tmp_path: Path) -> None:
 _CHILD = """
 import sys
 from pathlib import Path
-from faregate.store.journal import Journal
+from faregate.journal.journal import Journal
 from tests.store.journals import SMALL, admission
 journal = Journal.open(Path(sys.argv[1]), SMALL)
 journal.admit(admission("theirs"))
@@ -206,8 +208,51 @@ async def test_a_record_of_a_newer_version_waits_for_it(
     assert ledger.outcomes() == {"c0": "completed", "c1": "completed"}
     assert [problem.kind for problem in found.problems] == [kind]
     assert left(tmp_path) == [path.name]
-    assert (await replayed(tmp_path, ledger)).journals == 1
-    assert sorted(ledger.repeated) == ["c0", "c1"]
+    again = await replayed(tmp_path, ledger)
+    assert (again.journals, again.rows, again.lost) == (1, 0, 0)
+    assert ledger.repeated == [], "a row that was purged meanwhile would count twice"
+    assert [problem.kind for problem in again.problems] == [kind]
+    assert left(tmp_path) == [path.name]
+
+
+async def test_a_later_version_reads_what_waited_and_nothing_twice(tmp_path: Path) -> None:
+    path = dead(tmp_path, 2, 1)
+    (segment,) = segments(path)
+    append(segment, 1_000, 2, codec.encode_payload(settled("open0")))
+    ledger = Ledger()
+    await replayed(tmp_path, ledger)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal_replay, "VERSION", 2)
+        found = await replayed(tmp_path, ledger)
+    assert (found.rows, found.lost, found.problems) == (1, 0, ())
+    assert ledger.outcomes() == dict.fromkeys(("c0", "c1", "open0"), "completed")
+    assert ledger.repeated == []
+    assert left(tmp_path) == []
+
+
+async def test_lost_calls_of_a_journal_that_stays_are_given_once(tmp_path: Path) -> None:
+    path = dead(tmp_path, 2, 2)
+    (segment,) = segments(path)
+    append(segment, 1_000, 2, b"\xc1 from the future")
+    ledger = Ledger()
+    assert (await replayed(tmp_path, ledger)).lost == 1
+    (path / "given.json").write_text("nonsense")
+    assert (await replayed(tmp_path, ledger)).lost == 1, "rather twice than never"
+    assert (await replayed(tmp_path, ledger)).lost == 0
+
+
+async def test_everybody_can_tell_that_a_replay_is_under_way(tmp_path: Path) -> None:
+    dead(tmp_path, 5)
+    ledger = Ledger()
+    ledger.up = False
+    assert not is_replaying(tmp_path)
+    task = asyncio.create_task(replayed(tmp_path, ledger))
+    await ledger.until(lambda each: each.failures > 0)
+    assert is_replaying(tmp_path)
+    assert is_replaying(tmp_path)
+    ledger.up = True
+    await task
+    assert not is_replaying(tmp_path)
 
 
 async def test_what_was_stored_is_not_given_again(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from faregate.store.appender import AppenderOptions, about_the_rows
-from faregate.store.errors import RefusedValueError
-from faregate.store.journal import Journal
+from faregate.journal.journal import Journal
+from faregate.store.appender import Appender, AppenderOptions, about_the_rows
+from faregate.store.errors import LedgerUnavailableError, RefusedValueError
 from faregate.store.writer import Writer, WriterOptions
 from faregate.types import Row
 from tests.store.journals import (
@@ -22,6 +22,7 @@ from tests.store.journals import (
     abandon,
     admission,
     left,
+    nothing_aside,
     replayed,
     settled,
 )
@@ -95,6 +96,58 @@ async def test_rows_beyond_memory_come_from_the_journal(setting: Setting) -> Non
     assert list(setting.ledger.rows) == names(0, 300)
     assert setting.ledger.repeated == []
     assert len(setting.journal.segments) <= 1
+
+
+class Broken:
+    """A database that fails as it is told to."""
+
+    def __init__(self, *errors: Exception | None) -> None:
+        self.errors = list(errors)
+
+    async def append(self, _rows: Sequence[Row], /) -> None:
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+
+
+async def test_an_outage_is_told_once_with_what_and_where_and_no_secret(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refused = LedgerUnavailableError("postgresql at db:5432/faregate: nothing answers there")
+    full = LedgerUnavailableError("postgresql at db:5432/faregate: no space left")
+    driver = RuntimeError("postgres://u:hunter2@db/x: INSERT ... VALUES ('a prompt')")
+    sink = Broken(refused, refused, full, driver, TimeoutError(), OSError(28, "no room"))
+    await Appender(sink, nothing_aside, QUICK).append([settled("c0")])
+    told = [each.getMessage() for each in caplog.records]
+    assert len(told) == 6, "a reason that stays is told once"
+    for line, part in zip(
+        told,
+        (
+            "1 rows: postgresql at db:5432/faregate: nothing answers there",
+            "no space left",
+            "RuntimeError",
+            "no answer within 30 s",
+            "OSError, no room",
+            "takes rows again, after 0 s",
+        ),
+        strict=True,
+    ):
+        assert part in line
+    assert all("stay in the journal" in each and "check that it runs" in each for each in told[:5])
+    assert "hunter2" not in caplog.text
+    assert "a prompt" not in caplog.text
+
+
+async def test_a_row_that_is_set_aside_is_told_with_where_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    error = RefusedValueError("SQLite at /data/l.sqlite3 cannot hold a value: OverflowError")
+    aside: list[str] = []
+    sink = Broken(error, error, error)
+    await Appender(sink, lambda row, kind: aside.append(row.call_id), QUICK).append([settled("c0")])
+    assert aside == ["c0"]
+    assert "call c0 can never be stored (SQLite at /data/l.sqlite3" in caplog.text
+    assert "set aside in refused/rows.jsonl" in caplog.text
 
 
 async def test_rows_keep_coming_while_behind(setting: Setting) -> None:

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from faregate.store.errors import LedgerError, UnknownCallError
-from faregate.store.protocol import Filter, Store
-from faregate.types import Row
+from faregate.store.protocol import Duration, Filter, Store
+from faregate.types import Row, Usage
 from tests.store.ledgers import (
     DAY,
     HOUR,
@@ -128,6 +128,22 @@ async def test_a_cursor_of_somebody_elses_is_refused(store: Store, cursor: str) 
         await store.rows(Filter(), cursor=cursor)
 
 
+async def test_how_long_the_newest_calls_took(store: Store) -> None:
+    quick = a_row(1, NOON, first_byte=None, ended=NOON + 0.5)
+    slow = a_row(2, NOON + 1, first_byte=NOON + 3, ended=NOON + 9.25)
+    failed = a_row(3, NOON + 2, outcome="failed")
+    await store.append([quick, slow, failed])
+    completed = Filter(outcome=("completed",))
+    assert await store.durations(completed) == [
+        Duration(NOON + 1, NOON + 3, NOON + 9.25),
+        Duration(NOON, None, NOON + 0.5),
+    ]
+    assert len(await store.durations(completed, limit=1)) == 1
+    assert await store.durations(Filter(key=("nobody",))) == []
+    with pytest.raises(ValueError, match="rows"):
+        await store.durations(completed, limit=0)
+
+
 @pytest.mark.parametrize("limit", [0, -1, 10_001])
 async def test_a_page_has_a_size(store: Store, limit: int) -> None:
     with pytest.raises(ValueError, match="1 to 10,000"):
@@ -227,6 +243,33 @@ async def test_what_is_common_is_found_too(store: Store, only: Filter) -> None:
     await store.append([a_row(1), other])
     page = await store.rows(only)
     assert [each.row.call_id for each in page.entries] == [call_id(1)]
+
+
+@pytest.mark.parametrize(
+    ("only", "numbers"),
+    [
+        (Filter(min_seconds=0.5), [3, 2, 1]),
+        (Filter(min_seconds=0.500001), [2]),
+        (Filter(min_first_byte=0.0), [2, 1]),
+        (Filter(min_first_byte=0.25, min_seconds=0.25), [2, 1]),
+        (Filter(min_first_byte=0.250001), [2]),
+        (Filter(min_tokens_in=1207), [2, 1]),
+        (Filter(min_tokens_in=1208), [2]),
+        (Filter(min_tokens_out=300), [2, 1]),
+        (Filter(min_tokens_out=301), [2]),
+        (Filter(min_tokens_out=0), [3, 2, 1]),
+    ],
+)
+async def test_slow_and_long_calls_are_found(
+    store: Store, only: Filter, numbers: list[int]
+) -> None:
+    more = a_receipt(a_charge(usage=Usage(input=1201, cache_read=7, output=301)))
+    slow = {"first_byte": NOON + 2.0, "ended": NOON + 3.0}
+    none = a_row(3, NOON + 2, first_byte=None, ended=NOON + 2.5, receipt=None)
+    await store.append([a_row(1), a_row(2, NOON + 1, receipt=more, **slow), none])
+    page = await store.rows(only)
+    found = [each.row.call_id for each in page.entries]
+    assert found == [call_id(each, NOON + each - 1) for each in numbers]
 
 
 async def test_a_late_price_keeps_what_was_known(store: Store) -> None:

@@ -13,7 +13,7 @@ from faregate.store.memory import MemoryStore
 from faregate.store.protocol import Filter, Store
 from faregate.store.repricing import Learnt, Refill, refill
 from faregate.types import Deployment, Price, Receipt, Row, Usage
-from tests.store.ledgers import DAY, HOUR, NOON, a_charge, a_receipt, a_row, call_id
+from tests.store.ledgers import DAY, HOUR, NOON, a_charge, a_receipt, a_row, call_id, spent
 
 ASKED = Refill(at=NOON + DAY, reason="price added by ada")
 UNPRICED = Filter(status=("unpriced",))
@@ -69,13 +69,13 @@ async def test_what_is_filled_is_what_budgets_have_spent(store: Store) -> None:
     payers: list[tuple[Payer, str]] = [
         ("key", "key-1"), ("tag", "t"), ("tag", ""), ("deployment", "first"), ("everything", ""),
     ]  # fmt: skip
-    before = [sum(amount for _, amount in await store.spent(*each, 0.0)) for each in payers]
+    before = [sum(amount for _, amount in await spent(store, *each, 0.0)) for each in payers]
 
     def rated(row: Row) -> Receipt:
         return a_receipt(a_charge(100, deployment="first"), a_charge(600), of=row.call_id)
 
     found = await refill(store, rated, ASKED)
-    after = [sum(amount for _, amount in await store.spent(*each, 0.0)) for each in payers]
+    after = [sum(amount for _, amount in await spent(store, *each, 0.0)) for each in payers]
     assert [found.amounts[each] for each in payers] == [
         late - early for late, early in zip(after, before, strict=True)
     ]
@@ -177,7 +177,7 @@ async def test_the_book_of_today_prices_a_call_of_yesterday_as_of_yesterday() ->
     assert row.receipt.total is None
     found = await refill(store, lambda _: of(PriceBook(prices)), ASKED)
     assert found.amounts[("key", "key-1")] == 10_000
-    assert await store.spent("key", "key-1", NOON) == [(NOON, 10_000)]
+    assert await spent(store, "key", "key-1", NOON) == [(NOON, 10_000)]
 
 
 def _price(name: str, since: float, per_token: int) -> Price:

@@ -15,11 +15,12 @@ from sqlalchemy.exc import DBAPIError
 
 from faregate.core.budget import Payer
 from faregate.store.database import DatabaseStore
+from faregate.store.day_moves import move_all
 from faregate.store.errors import LedgerError, LedgerUnavailableError, LedgerVersionError
 from faregate.store.migrate import MIGRATIONS, VERSION_TABLE, upgrade
 from faregate.store.places import store_at
 from faregate.store.tables import metadata
-from tests.store.ledgers import NOON, a_charge, a_place, a_receipt, a_row
+from tests.store.ledgers import NOON, a_charge, a_place, a_receipt, a_row, spent
 
 pytestmark = pytest.mark.usefixtures("few_partitions")
 REVISIONS = [each.revision for each in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
@@ -87,16 +88,39 @@ async def test_sums_by_name_are_made_from_the_sums_there_are(url: str) -> None:
     store = store_at(url, Path())
     await store.open()
     await store.append(rows)
-    before = [await store.spent(payer, name, 0.0, 86_400) for payer, name in questions]
-    for table in ("rollup_day_by_name", "contents"):
+    before = [await spent(store, payer, name, 0.0, 86_400) for payer, name in questions]
+    for table in ("rollup_day_by_name", "contents", "calendar"):
         await run(store, f"DROP TABLE {table}")
     await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
     await store.close()
     await store.open()
     await store.append(rows)
-    after = [await store.spent(payer, name, 0.0, 86_400) for payer, name in questions]
+    after = [await spent(store, payer, name, 0.0, 86_400) for payer, name in questions]
     assert after == before
     assert [len(each) for each in after] == [3, 3, 2, 1, 3]
+    await store.close()
+
+
+async def test_a_ledger_without_a_calendar_has_days_of_utc_that_can_be_moved(url: str) -> None:
+    midnight = NOON + 12 * 3_600
+    rows = [a_row(n, midnight - 1_800 + n * 3_600, key=f"k{n % 2}", tags=("x",)) for n in range(4)]
+    store = store_at(url, Path())
+    await store.open()
+    await store.append(rows)
+    before = await store.spend(("day", "key"))
+    await run(store, "DROP TABLE calendar")
+    await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '0004'")
+    await store.close()
+    await store.open()
+    assert await store.spend(("day", "key")) == before
+    assert (await store.calendar()).zone == "UTC"
+    await store.keep_days_in("Europe/Berlin")
+    await move_all(store)
+    after = {line.group: line.calls for line in await store.spend(("day", "key"))}
+    assert {line.group: line.calls for line in before} == {
+        ("2026-11-22", "k0"): 1, ("2026-11-23", "k0"): 1, ("2026-11-23", "k1"): 2,
+    }  # fmt: skip
+    assert after == {("2026-11-23", "k0"): 2, ("2026-11-23", "k1"): 2}
     await store.close()
 
 
@@ -107,14 +131,14 @@ async def test_a_newer_schema_is_left_alone(url: str) -> None:
     await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     await store.close()
     older = store_at(url, Path())
-    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0004"):
+    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0005"):
         await older.open()
     with pytest.raises(LedgerError, match="not open"):
         await older.append([a_row(2)])
     # The version that wrote it finds everything there.
     engine = older._backend.make_engine()
     async with older._backend.writing(engine) as connection:
-        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0004'")
+        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0005'")
     await engine.dispose()
     await store.open()
     assert await store.row(a_row().call_id) is not None

@@ -15,11 +15,12 @@ from tests.house.samples import ROOT
 from tests.ui.conftest import Opener, Watched
 
 PAGES = (
-    "", "logs", "usage", "router", "playground", "models", "prices", "keys", "teams", "budgets",
-    "settings", "audit",
+    "", "logs", "usage", "router", "playground", "models", "prices", "keys", "teams", "users",
+    "budgets", "settings", "audit",
 )  # fmt: skip
 AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 PREFIX = "/tools/gate"
+STILL = "document.getAnimations().forEach(each => each.cancel())"  # what comes in is faint at first
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,9 +48,7 @@ def test_every_page_is_drawn_in_both_themes_for_all_eyes(open_browser: Opener, t
         expect(page.locator("h1")).to_have_count(1)
         watched.shoot(f"{path.replace('?', '-') or 'overview'}-{theme}")
         if AXE.is_file():  # it comes with `make ui`
-            page.evaluate(AXE.read_text("utf-8"))
-            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            assert serious(found) == [], f"{theme} {path}"
+            assert audited(page) == [], f"{theme} {path}"
 
 
 def serious(found: Any) -> list[tuple[str, list[str]]]:
@@ -69,14 +68,14 @@ def test_no_page_is_wider_than_a_phone(open_browser: Opener) -> None:
         watched.shoot(f"{path or 'overview'}-phone")
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Keys").click()
-    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    expect(page.get_by_role("heading", name="Keys", exact=True)).to_be_visible()
 
 
 def test_keys_lead_everywhere(watched: Watched) -> None:
     page = watched.open()
     page.keyboard.press("g")
     page.keyboard.press("l")
-    expect(page.get_by_role("heading", name="Logs")).to_be_visible()
+    expect(page.get_by_role("heading", name="Logs", exact=True)).to_be_visible()
     page.keyboard.press("?")
     shown = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(shown).to_be_visible()
@@ -85,7 +84,7 @@ def test_keys_lead_everywhere(watched: Watched) -> None:
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="A page").fill("budg")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Budgets")).to_be_visible()
+    expect(page.get_by_role("heading", name="Budgets", level=1, exact=True)).to_be_visible()
     before = page.evaluate("document.documentElement.dataset.theme")
     page.keyboard.press("d")
     assert page.evaluate("document.documentElement.dataset.theme") != before
@@ -177,10 +176,56 @@ def test_it_works_below_any_path(open_browser: Opener, prefixed: str, path: str)
     watched = open_browser(home=prefixed)
     page = settled(watched, path)
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Prices").click()
-    expect(page.get_by_role("heading", name="Prices")).to_be_visible()
+    expect(page.get_by_role("heading", name="Prices", exact=True)).to_be_visible()
     assert page.url == f"{prefixed}/ui/prices"
     page.reload()
-    expect(page.get_by_role("heading", name="Prices")).to_be_visible()
+    expect(page.get_by_role("heading", name="Prices", exact=True)).to_be_visible()
     without_slash = page.goto(f"{prefixed}/ui")
     assert without_slash is not None
     assert page.url == f"{prefixed}/ui/"
+
+
+def test_what_opens_on_a_page_is_for_all_eyes(open_browser: Opener) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core comes with `make ui`")
+    watched = open_browser("")
+    watched.page.goto(f"{watched.home}/ui/")
+    watched.page.get_by_label("Key").wait_for()
+    opened = {"sign in": audited(watched.page)}
+    page = settled(open_browser(), "playground?model=nano&prompt=hello")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("nano")
+    expect(page.get_by_role("option", name="Calls of model")).to_be_visible()
+    opened["palette"] = audited(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Code").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    opened["code"] = audited(page)
+    page = settled(open_browser(), "logs")
+    for menu in ("Filter", "Export"):
+        page.get_by_role("button", name=menu, exact=True).click()
+        opened[menu] = audited(page)
+        page.keyboard.press("Escape")
+    assert {name: found for name, found in opened.items() if found} == {}
+
+
+def audited(page: Any) -> list[tuple[str, list[str]]]:
+    """What axe finds serious on a page as it is."""
+    page.evaluate(STILL)
+    page.evaluate(AXE.read_text("utf-8"))
+    return serious(page.evaluate("axe.run(document, {resultTypes: ['violations']})"))
+
+
+def test_a_menu_gives_the_focus_back(watched: Watched) -> None:
+    page = settled(watched, "logs")
+    trigger = page.get_by_role("button", name="Filter", exact=True)
+    trigger.focus()
+    page.keyboard.press("Enter")
+    expect(trigger).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Enter")
+    page.keyboard.type("nano")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Without Requested model nano")).to_be_visible()
+    expect(trigger).to_be_focused()
+    expect(trigger).to_have_attribute("aria-expanded", "false")

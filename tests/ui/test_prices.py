@@ -71,3 +71,25 @@ def test_a_setting_is_found_by_its_name(watched: Watched) -> None:
     expect(card.locator("dt")).to_have_text(["allow_weak_master_key", "master_key"])
     assert MASTER_KEY not in page.content()
     assert "q=master" in page.url
+
+
+def test_a_price_leads_to_the_calls_it_is_for(watched: Watched, ui_gateway: Gateway) -> None:
+    call_id = ui_gateway.chat("nano")[2]["x-faregate-call-id"]
+    page = watched.open(f"logs?call={call_id}")
+    receipt = page.get_by_test_id("receipt")
+    receipt.locator("summary").first.click()
+    receipt.get_by_role("link").first.click()
+    page.get_by_role("dialog").get_by_role("link", name="of gpt-4.1-nano").first.click()
+    expect(page.locator("h1")).to_have_text("Logs")
+    assert "served_model=gpt-4.1-nano" in page.url
+    expect(page.locator(f"#row-{call_id}")).to_be_visible()
+
+
+def test_settings_that_are_not_the_default_are_told_apart(watched: Watched) -> None:
+    page = watched.open("settings")
+    box = page.get_by_role("checkbox", name="Not the default")
+    box.check()
+    rows = page.locator(".configuration > div")
+    expect(rows.first).to_contain_text("default:")
+    expect(page.locator(".configuration > div:not(.stated)")).to_have_count(0)
+    assert "changed=1" in page.url

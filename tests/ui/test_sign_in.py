@@ -27,7 +27,7 @@ def test_a_wrong_key_is_told_and_the_right_one_opens_the_overview(open_browser: 
     expect(page.get_by_role("alert")).to_contain_text("not valid")
     page.get_by_label("Key").fill(MASTER_KEY)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
     assert MASTER_KEY not in page.content()
     assert page.evaluate("document.cookie") == ""
     assert MASTER_KEY not in page.evaluate("JSON.stringify(localStorage)")
@@ -39,7 +39,7 @@ def test_a_page_that_was_linked_to_opens_after_signing_in(open_browser: Opener) 
     page.goto(f"{watched.home}/ui/keys?q=nothing")
     page.get_by_label("Key").fill(MASTER_KEY)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    expect(page.get_by_role("heading", name="Keys", exact=True)).to_be_visible()
     assert page.url.endswith("/ui/keys?q=nothing")
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fastapi import Response
 from pydantic import Field
 
-from faregate.admin.desks import IfMatch, Version, desk, stated, tag
+from faregate.admin.desks import Stated, desk, tag
 from faregate.admin.listing import carried_budgets
 from faregate.admin.standing import (
     Budget,
@@ -109,24 +109,21 @@ async def update_budget(
     budget_id: str,
     body: BudgetUpdate,
     response: Response,
-    if_match: IfMatch = None,
-    version: Version = None,
+    version: Stated,
 ) -> Budget:
     """Change a budget that stands alone. What was spent stays."""
     check_alone("budget", budget_id)
     stated_fields: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set}
     changes = control.BudgetChanges(**stated_fields)
-    kept = await control.update_budget(desk(who), budget_id, changes, stated(if_match, version))
+    kept = await control.update_budget(desk(who), budget_id, changes, version)
     return await _changed(who, kept, response)
 
 
 @table.route("DELETE", "/api/budgets/{budget_id:path}", "change", "deleteBudget", status_code=204)
-async def delete_budget(
-    who: Who, budget_id: str, if_match: IfMatch = None, version: Version = None
-) -> None:
+async def delete_budget(who: Who, budget_id: str, version: Stated) -> None:
     """Delete a budget that stands alone."""
     check_alone("budget", budget_id)
-    await control.delete_budget(desk(who), budget_id, stated(if_match, version))
+    await control.delete_budget(desk(who), budget_id, version)
     await who.office.applied()
 
 

@@ -112,12 +112,14 @@ class CallDetail(Shown):
     """Null where nothing that bills was reached."""
     adjustments: list[Adjustment]
     """Oldest first."""
+    content_kept: bool
+    """Whether there is a prompt or an answer to ask for."""
 
 
 @table.route("GET", "/api/calls", "own", "listCalls")
 async def list_calls(who: Who, asked: CallQueryIn) -> CallPage:
     """The log, newest first. A key without a role sees its own calls."""
-    only = call_filter(who, asked, time.time())
+    only = call_filter(who, asked, time.time(), await who.office.store().calendar())
     with question():
         page = await who.office.store().rows(only, cursor=asked.cursor, limit=asked.limit)
     return CallPage(data=[show_call(each) for each in page.entries], next=page.cursor)
@@ -138,7 +140,7 @@ async def list_calls(who: Who, asked: CallQueryIn) -> CallPage:
 )
 async def export_calls(who: Who, asked: ExportQueryIn) -> StreamingResponse:
     """Every call the filter lets through, as `format`: csv, json (a line each) or parquet."""
-    only = call_filter(who, asked, time.time())
+    only = call_filter(who, asked, time.time(), await who.office.store().calendar())
     store = who.office.store()
     entries: AsyncIterator[Entry] = every_entry(store, only, page=100)
     return await stream(entries, asked.format)
@@ -148,6 +150,7 @@ async def export_calls(who: Who, asked: ExportQueryIn) -> StreamingResponse:
 async def get_call(who: Who, call_id: str) -> CallDetail:
     """One call: its attempts, its receipt with the price rows, what was changed later."""
     entry = await find(who, call_id)
+    kept = await who.office.store().contents(call_id)
     book = who.office.book()
     return CallDetail(
         call=show_call(entry),
@@ -172,6 +175,7 @@ async def get_call(who: Who, call_id: str) -> CallDetail:
             )
             for each in entry.adjustments
         ],
+        content_kept=kept is not None,
     )
 
 

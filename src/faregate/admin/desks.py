@@ -4,7 +4,7 @@ import re
 import time
 from typing import Annotated
 
-from fastapi import Header, Query, Response
+from fastapi import Depends, Header, Query, Response
 
 from faregate.admin.wire import Asked
 from faregate.config.settings import Settings
@@ -19,9 +19,6 @@ IfMatch = Annotated[
         max_length=40,
         description='The version you read, as in ETag: `"3"`. Another one there now is a 409.',
     ),
-]
-Version = Annotated[
-    int | None, Query(ge=1, description="The version you read, instead of If-Match.")
 ]
 
 
@@ -44,9 +41,13 @@ def model_names(settings: Settings) -> frozenset[str]:
     return frozenset(settings.names()) | {pattern for pattern, _ in settings.wildcards}
 
 
-def stated(if_match: str | None, version: int | None) -> int | None:
-    """The version a request was made from; None where it states none. Raises
-    :class:`BadRequestError` for an If-Match that is none."""
+async def _stated(
+    if_match: IfMatch = None,
+    version: Annotated[
+        int | None, Query(ge=1, description="The version you read, instead of If-Match.")
+    ] = None,
+) -> int | None:
+    """Raises :class:`BadRequestError` for an If-Match that is none."""
     if if_match is None or if_match.strip() == "*":
         return version
     found = _TAG.match(if_match.strip())
@@ -57,6 +58,10 @@ def stated(if_match: str | None, version: int | None) -> int | None:
             param="If-Match",
         )
     return int(found[1])
+
+
+Stated = Annotated[int | None, Depends(_stated)]
+"""The version a change was made from; None where the request states none."""
 
 
 def tag(response: Response, version: int) -> None:

@@ -1,24 +1,16 @@
 """``/api/keys``."""
 
 import time
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import Response
 from msgspec import UNSET
 from pydantic import Field
 
 from faregate.admin import listing
-from faregate.admin.desks import IfMatch, Version, desk, stated, tag
-from faregate.admin.standing import (
-    Budget,
-    BudgetInput,
-    Limit,
-    LimitInput,
-    Standings,
-    of_holders,
-    show_budget,
-    show_limit,
-)
+from faregate.admin.desks import Stated, desk
+from faregate.admin.holders import HolderShown, HolderUpdate, answer, changed, common, standings_of
+from faregate.admin.standing import Standings
 from faregate.admin.table import Table
 from faregate.admin.wire import (
     Asked,
@@ -41,24 +33,17 @@ from faregate.errors import AuthenticationError
 table = Table("keys")
 
 
-class KeyUpdate(Said):
+class KeyUpdate(HolderUpdate):
     """What changes of a key. What is left out stays; lists are replaced whole."""
 
-    name: str = ""
     role: Literal["none", "viewer", "admin"] = "none"
     team: str | None = None
     user: str | None = None
     """Who owns it."""
-    models: list[str] = Field(default_factory=list)
-    """The models it may call; `*` stands for any characters, none at all for every model."""
     expires: str | float | None = None
     """A span from now on (`30d`), an instant, or Unix seconds; null: never."""
-    blocked: bool = False
     tags: list[str] = Field(default_factory=list)
     """Every call of the key carries them."""
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    budgets: list[BudgetInput] = Field(default_factory=list)
-    limits: list[LimitInput] = Field(default_factory=list)
 
 
 class KeyCreate(KeyUpdate):
@@ -76,28 +61,19 @@ class KeyRotate(Said):
     secret: str | None = Field(None, max_length=256)
 
 
-class Key(Shown):
+class Key(HolderShown):
     """A key: everything but its secret."""
 
-    id: str
-    version: int
-    name: str
     shown: str
     """How the secret begins and ends: `sk-fg-…1a2b`."""
     role: Literal["none", "viewer", "admin"]
     team: str | None
     user: str | None
-    models: list[str]
     state: Literal["active", "blocked", "expired"]
     expires_at: Instant | None
     tags: list[str]
-    metadata: dict[str, Any]
-    budgets: list[Budget]
-    limits: list[Limit]
     previous_until: Instant | None
     """Until when the secret before the last rotation is good; null: it is not."""
-    created_at: Instant
-    updated_at: Instant
 
 
 class KeyIssued(Shown):
@@ -146,7 +122,7 @@ async def create_key(who: Who, body: KeyCreate, response: Response) -> KeyIssued
 @table.route("GET", "/api/keys/{key_id}", "read", "getKey")
 async def get_key(who: Who, key_id: str, response: Response) -> Key:
     """One key."""
-    return await _shown(who, await control.get(desk(who), key_id), response)
+    return await answer(who, await control.get(desk(who), key_id), response, show_all)
 
 
 @table.route("PATCH", "/api/keys/{key_id}", "change", "updateKey")
@@ -155,18 +131,16 @@ async def update_key(
     key_id: str,
     body: KeyUpdate,
     response: Response,
-    if_match: IfMatch = None,
-    version: Version = None,
+    version: Stated,
 ) -> Key:
     """Change a key. A budget keeps what was spent as long as its window stays."""
-    kept = await control.update(desk(who), key_id, fields(body), stated(if_match, version))
-    await who.office.applied()
-    return await _shown(who, kept, response)
+    kept = await control.update(desk(who), key_id, fields(body), version)
+    return await changed(who, kept, response, show_all)
 
 
 @table.route("POST", "/api/keys/{key_id}/rotate", "change", "rotateKey")
 async def rotate_key(
-    who: Who, key_id: str, body: KeyRotate, response: Response, if_match: IfMatch = None
+    who: Who, key_id: str, body: KeyRotate, response: Response, version: Stated
 ) -> KeyIssued:
     """Give a key a new secret; the one before stays good for the overlap."""
     check_unused(who, body.secret)
@@ -175,7 +149,7 @@ async def rotate_key(
         key_id,
         overlap=body.overlap,
         secret=body.secret or "",
-        version=stated(if_match, None),
+        version=version,
     )
     return await _issued(who, made, response)
 
@@ -184,40 +158,31 @@ async def rotate_key(
 async def block_key(who: Who, key_id: str, response: Response) -> Key:
     """Let a key make no further call."""
     kept = await control.block(desk(who), key_id)
-    await who.office.applied()
-    return await _shown(who, kept, response)
+    return await changed(who, kept, response, show_all)
 
 
 @table.route("POST", "/api/keys/{key_id}/unblock", "change", "unblockKey")
 async def unblock_key(who: Who, key_id: str, response: Response) -> Key:
     """Let a blocked key call again."""
     kept = await control.block(desk(who), key_id, blocked=False)
-    await who.office.applied()
-    return await _shown(who, kept, response)
+    return await changed(who, kept, response, show_all)
 
 
 @table.route("DELETE", "/api/keys/{key_id}", "change", "deleteKey", status_code=204)
-async def delete_key(
-    who: Who, key_id: str, if_match: IfMatch = None, version: Version = None
-) -> None:
+async def delete_key(who: Who, key_id: str, version: Stated) -> None:
     """Delete a key, and the budgets and limits that were for it. Its calls stay in the ledger."""
-    await control.delete(desk(who), key_id, stated(if_match, version))
+    await control.delete(desk(who), key_id, version)
     await who.office.applied()
 
 
 def fields(body: KeyUpdate) -> control.KeyFields:
     """What a body states, for control."""
-    found: dict[str, Any] = {
-        name: getattr(body, name) for name in body.model_fields_set if name != "secret"
-    }
+    found = body.changes("secret")
     for name in ("team", "user"):
         if found.get(name, UNSET) is None:
             found[name] = ""
     if found.get("role") == "none":
         found["role"] = ""
-    for name in ("budgets", "limits"):
-        if name in found:
-            found[name] = [each.fields() for each in found[name]]
     return control.KeyFields(**found)
 
 
@@ -235,7 +200,7 @@ def check_unused(who: Asked, secret: str | None) -> None:
 
 async def show_all(who: Asked, kept: list[Kept[KeyEntity]]) -> list[Key]:
     """Keys with how their budgets and limits stand."""
-    known = await of_holders(who.office, [(k.entity.budgets, k.entity.limits) for k in kept])
+    known = await standings_of(who, kept)
     return [show(each, known, time.time()) for each in kept]
 
 
@@ -244,34 +209,20 @@ def show(kept: Kept[KeyEntity], known: Standings, now: float) -> Key:
     key = kept.entity
     expired = key.expires_at is not None and now >= key.expires_at
     return Key(
-        id=kept.id,
-        version=kept.version,
-        name=key.name,
+        **common(kept, known),
         shown=key.shown,
         role=key.role or "none",
         team=key.team or None,
         user=key.user or None,
-        models=list(key.models),
         state="blocked" if key.blocked else "expired" if expired else "active",
         expires_at=maybe_instant(key.expires_at),
         tags=list(key.tags),
-        metadata=dict(key.metadata),
-        budgets=[show_budget(each, known) for each in key.budgets],
-        limits=[show_limit(each, known) for each in key.limits],
         previous_until=instant(key.previous_until) if key.previous_until > now else None,
-        created_at=instant(key.created_at),
-        updated_at=instant(key.updated_at),
     )
 
 
-async def _shown(who: Asked, kept: Kept[KeyEntity], response: Response) -> Key:
-    tag(response, kept.version)
-    return (await show_all(who, [kept]))[0]
-
-
 async def _issued(who: Asked, made: control.Issued, response: Response) -> KeyIssued:
-    await who.office.applied()
-    return KeyIssued(key=await _shown(who, made.kept, response), secret=made.secret)
+    return KeyIssued(key=await changed(who, made.kept, response, show_all), secret=made.secret)
 
 
 def _says(key: KeyEntity, wanted: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from faregate.admin.wire import Instant, Shown, instant
 from faregate.core import figures
+from faregate.store.protocol import Duration
 from faregate.types import Row
 
 
@@ -11,7 +12,9 @@ class Latency(Shown):
     """How long the last calls took, in seconds. Null where there was none."""
 
     calls: int
-    """How many were looked at."""
+    """How many were looked at: the last ones."""
+    complete: bool
+    """Whether those are all completed calls that were asked for, so that the figures are exact."""
     since: Instant | None
     """When the oldest of them started."""
     p50: float | None
@@ -20,7 +23,7 @@ class Latency(Shown):
     first_byte_p95: float | None
 
 
-def latency(rows: Sequence[Row]) -> Latency:
+def latency(rows: Sequence[Row | Duration], *, complete: bool) -> Latency:
     """Of rows of the log, the newest first."""
     whole = sorted(max(row.ended - row.started, 0.0) for row in rows)
     first = sorted(
@@ -28,6 +31,7 @@ def latency(rows: Sequence[Row]) -> Latency:
     )
     return Latency(
         calls=len(rows),
+        complete=complete,
         since=instant(rows[-1].started) if rows else None,
         p50=figures.quantile(whole, 0.5),
         p95=figures.quantile(whole, 0.95),

@@ -4,7 +4,7 @@ from fastapi import Response
 from pydantic import Field
 
 from faregate.admin.budgets import check_alone
-from faregate.admin.desks import IfMatch, Version, desk, stated, tag
+from faregate.admin.desks import Stated, desk, tag
 from faregate.admin.listing import carried_limits
 from faregate.admin.standing import Limit, LimitInput, show_limit, standings
 from faregate.admin.table import Table
@@ -86,22 +86,19 @@ async def update_limit(
     limit_id: str,
     body: LimitUpdate,
     response: Response,
-    if_match: IfMatch = None,
-    version: Version = None,
+    version: Stated,
 ) -> Limit:
     """Change a limit that stands alone."""
     check_alone("limit", limit_id)
-    kept = await control.update_limit(desk(who), limit_id, body.limit, stated(if_match, version))
+    kept = await control.update_limit(desk(who), limit_id, body.limit, version)
     return await _changed(who, kept, response)
 
 
 @table.route("DELETE", "/api/limits/{limit_id:path}", "change", "deleteLimit", status_code=204)
-async def delete_limit(
-    who: Who, limit_id: str, if_match: IfMatch = None, version: Version = None
-) -> None:
+async def delete_limit(who: Who, limit_id: str, version: Stated) -> None:
     """Delete a limit that stands alone."""
     check_alone("limit", limit_id)
-    await control.delete_limit(desk(who), limit_id, stated(if_match, version))
+    await control.delete_limit(desk(who), limit_id, version)
     await who.office.applied()
 
 

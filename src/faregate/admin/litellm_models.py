@@ -1,4 +1,4 @@
-"""LiteLLM's ``/model/new``, ``/model/update`` and ``/model/delete``."""
+"""LiteLLM's ``/model/new``, ``/model/update``, ``/model/{id}/update`` and ``/model/delete``."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _TOLD = frozenset({"id", "db_model", "created_at", "updated_at", "created_by", "
 
 
 class ModelBody(BaseModel):
-    """The body of /model/new and /model/update."""
+    """The body of /model/new and of both updates."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 
@@ -54,9 +54,14 @@ async def update(who: Who, body: ModelBody) -> dict[str, Any]:
         raise BadRequestError(
             "model_info.id: is missing", code="invalid_request", param="model_info.id"
         )
-    kept = await control.update(desk(who), who.office.terms(), identity, _fields(body))
-    await who.office.applied()
-    return _shown(who, kept)
+    return await _updated(who, identity, body)
+
+
+@table.route("PATCH", "/model/{model_id}/update", "change", "litellmModelPatch", **_HIDDEN)
+async def patch(who: Who, model_id: str, body: ModelBody) -> dict[str, Any]:
+    """Change the deployment of the path, whatever id ``model_info`` states; null changes
+    nothing."""
+    return await _updated(who, model_id, body)
 
 
 @table.route("POST", "/model/delete", "change", "litellmModelDelete", **_HIDDEN)
@@ -65,6 +70,12 @@ async def delete(who: Who, body: ModelId) -> dict[str, Any]:
     await control.delete(desk(who), body.id)
     await who.office.applied()
     return {"message": f"Model: {body.id} deleted successfully"}
+
+
+async def _updated(who: Asked, identity: str, body: ModelBody) -> dict[str, Any]:
+    kept = await control.update(desk(who), who.office.terms(), identity, _fields(body))
+    await who.office.applied()
+    return _shown(who, kept)
 
 
 def _fields(body: ModelBody) -> ModelFields:

@@ -3,7 +3,7 @@ in USD; the exact ones are those of ``/api``."""
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -45,10 +45,11 @@ class LogsQuery(BaseModel):
 @table.route("GET", "/spend/logs", "own", "litellmSpendLogs", **_HIDDEN)
 async def logs(who: Who, asked: Annotated[LogsQuery, Query()]) -> list[dict[str, Any]]:
     """Calls, newest first (the last 1,000); with dates and ``summarize`` sums by day."""
-    today = datetime.now(UTC).date()
+    store = who.office.store()
+    calendar = await store.calendar()
+    today = calendar.today(time.time())
     first, last = day("start_date", asked.start_date, today), day("end_date", asked.end_date, today)
     only = own(who, Filter(key=await _keys(who, asked.api_key), user=_one(asked.user_id)))
-    store = who.office.store()
     if first is not None and last is not None and asked.summarize:
         return await _by_day(who, only, first, last + timedelta(days=1))
     narrowed = Filter(
@@ -56,8 +57,8 @@ async def logs(who: Who, asked: Annotated[LogsQuery, Query()]) -> list[dict[str,
         user=only.user,
         call_id="" if not (asked.request_id or "").startswith("call_") else asked.request_id or "",
         request_id=() if (asked.request_id or "").startswith("call_") else _one(asked.request_id),
-        since=None if first is None else _midnight(first),
-        until=None if last is None else _midnight(last + timedelta(days=1)),
+        since=None if first is None else calendar.begins(first),
+        until=None if last is None else calendar.begins(last + timedelta(days=1)),
     )
     return [_row(each) for each in (await store.rows(narrowed, limit=_MOST)).entries]
 
@@ -76,7 +77,7 @@ class ReportQuery(BaseModel):
 @table.route("GET", "/global/spend/report", "read", "litellmSpendReport", **_HIDDEN)
 async def report(who: Who, asked: Annotated[ReportQuery, Query()]) -> list[dict[str, Any]]:
     """Spend by team (of each day), or by key."""
-    today = datetime.now(UTC).date()
+    today = (await who.office.store().calendar()).today(time.time())
     first, last = day("start_date", asked.start_date, today), day("end_date", asked.end_date, today)
     if first is None or last is None:
         raise BadRequestError("state start_date and end_date", code="invalid_request")
@@ -132,10 +133,6 @@ def _one(value: str | None) -> tuple[str, ...]:
     return (value,) if value else ()
 
 
-def _midnight(when: date) -> float:
-    return datetime(when.year, when.month, when.day, tzinfo=UTC).timestamp()
-
-
 async def _by_day(who: Asked, only: Filter, first: date, until: date) -> list[dict[str, Any]]:
     lines = await who.office.store().spend(
         ("day", "key", "user", "served_model"), only=only, since=first, until=until
@@ -161,6 +158,7 @@ def _floats(found: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _by_team(who: Asked, only: Filter, first: date, until: date) -> list[dict[str, Any]]:
+    calendar = await who.office.store().calendar()
     lines = await who.office.store().spend(
         ("day", "team", "key", "served_model"), only=only, since=first, until=until
     )
@@ -169,7 +167,7 @@ async def _by_team(who: Asked, only: Filter, first: date, until: date) -> list[d
         days.setdefault(line.group[0], {}).setdefault(line.group[1], []).append(line)
     return [
         {
-            "group_by_day": f"{when}T00:00:00+00:00",
+            "group_by_day": calendar.midnight(date.fromisoformat(when)).isoformat(),
             "teams": [
                 {
                     "team_name": team or None,

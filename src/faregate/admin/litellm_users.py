@@ -1,4 +1,4 @@
-"""LiteLLM's ``/user/…``. Address and role are kept and shown; what a key may do is its own role."""
+"""LiteLLM's ``/user/…``. Their role is kept and shown; what a key may do is its own role."""
 
 import math
 from typing import Any
@@ -19,8 +19,8 @@ from faregate.errors import BadRequestError
 table = Table("litellm")
 
 _HIDDEN = {"include_in_schema": False, "response_model": None}
-_KEPT = ("user_email", "user_role")
-"""Fields that are kept in the metadata."""
+_ROLE = "user_role"
+"""A field that is kept in the metadata."""
 
 
 class UserBody(Common):
@@ -138,9 +138,10 @@ def show(kept: Kept[User], sums: Spent) -> dict[str, Any]:
     return {
         "user_id": kept.id,
         "user_alias": user.name or None,
-        **{name: user.metadata.get(name) for name in _KEPT},
+        "user_email": user.email or None,
+        _ROLE: user.metadata.get(_ROLE),
         "models": list(user.models),
-        "metadata": {name: each for name, each in user.metadata.items() if name not in _KEPT},
+        "metadata": {name: each for name, each in user.metadata.items() if name != _ROLE},
         "spend": sums.of(user),
         "created_at": instant(user.created_at),
         "updated_at": instant(user.updated_at),
@@ -156,10 +157,11 @@ def _fields(body: UserBody, held: Held, metadata: dict[str, Any]) -> control.Use
     found = common(body, held)
     if "user_alias" in body.model_fields_set:
         found["name"] = body.user_alias or ""
-    said = {name: getattr(body, name) for name in _KEPT if name in body.model_fields_set}
+    if "user_email" in body.model_fields_set:
+        found["email"] = body.user_email or ""
+    said = _ROLE in body.model_fields_set
     if said or "metadata" in found:
-        kept = {name: metadata[name] for name in _KEPT if name in metadata}
-        rest = found.get("metadata", metadata)
-        merged = {**rest, **kept, **said}
+        role = body.user_role if said else metadata.get(_ROLE)
+        merged = {**found.get("metadata", metadata), _ROLE: role}
         found["metadata"] = {name: each for name, each in merged.items() if each is not None}
     return control.UserFields(**found)

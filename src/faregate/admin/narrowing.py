@@ -12,6 +12,7 @@ from faregate.admin.wire import Asked, PageQuery
 from faregate.control import fields
 from faregate.errors import BadRequestError, PermissionDeniedError
 from faregate.money import MoneyError, parse_usd
+from faregate.store.calendar import Calendar
 from faregate.store.protocol import Filter, RowStatus
 from faregate.types import Outcome
 
@@ -19,6 +20,8 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 STATUSES: tuple[RowStatus, ...] = get_args(RowStatus)
 _LONGEST = 256
 _MOST = 50
+_LONGEST_CALL = 1e9
+_MOST_TOKENS = 10**15
 
 
 class SpendFilter(BaseModel):
@@ -62,8 +65,15 @@ class CallFilter(SpendFilter):
     min_cost: str | None = None
     """USD, on what is known to be spent."""
     max_cost: str | None = None
+    min_seconds: float | None = Field(default=None, ge=0, le=_LONGEST_CALL)
+    """Of the whole call."""
+    min_first_byte: float | None = Field(default=None, ge=0, le=_LONGEST_CALL)
+    """Seconds until the first byte; calls without one do not fit."""
+    min_tokens_in: int | None = Field(default=None, ge=0, le=_MOST_TOKENS)
+    min_tokens_out: int | None = Field(default=None, ge=0, le=_MOST_TOKENS)
     since: str | None = None
-    """On the start of the call, included: an instant, or a span until now (`24h`)."""
+    """On the start of the call, included: an instant, a day of the ledger (`2026-11-22`), or a span
+    until now (`24h`)."""
     until: str | None = None
     """Not included."""
     call_id: str = ""
@@ -80,8 +90,8 @@ class ExportQuery(CallFilter):
     format: Literal["csv", "json", "parquet"] = "csv"
 
 
-def call_filter(who: Asked, asked: CallFilter, now: float) -> Filter:
-    """The filter of a request, narrowed to what the holder may see.
+def call_filter(who: Asked, asked: CallFilter, now: float, calendar: Calendar) -> Filter:
+    """The filter of a request, narrowed to what the holder may see; a date is a day of the ledger.
 
     Raises :class:`BadRequestError`, :class:`PermissionDeniedError`.
     """
@@ -91,8 +101,12 @@ def call_filter(who: Asked, asked: CallFilter, now: float) -> Filter:
         adjusted=asked.adjusted,
         min_cost=_cost("min_cost", asked.min_cost),
         max_cost=_cost("max_cost", asked.max_cost),
-        since=_instant("since", asked.since, now),
-        until=_instant("until", asked.until, now),
+        min_seconds=asked.min_seconds,
+        min_first_byte=asked.min_first_byte,
+        min_tokens_in=asked.min_tokens_in,
+        min_tokens_out=asked.min_tokens_out,
+        since=_instant("since", asked.since, now, calendar),
+        until=_instant("until", asked.until, now, calendar),
     )
     return own(who, found)
 
@@ -119,7 +133,7 @@ def own(who: Asked, only: Filter) -> Filter:
 
 
 def day(name: str, text: str | None, today: date) -> date | None:
-    """A UTC day: ``2026-11-22``, or so many days before today (``7d``)."""
+    """A day of the ledger: ``2026-11-22``, or so many days before today (``7d``)."""
     if text is None or not text:
         return None
     if text.endswith("d") and text[:-1].isascii() and text[:-1].isdigit() and len(text) < 6:
@@ -166,11 +180,15 @@ def _cost(name: str, text: str | None) -> int | None:
         raise BadRequestError(f"{name}: {error}", code="invalid_request", param=name) from None
 
 
-def _instant(name: str, text: str | None, now: float) -> float | None:
+def _instant(name: str, text: str | None, now: float, calendar: Calendar) -> float | None:
     if text is None or not text:
         return None
     if text[0].isdigit() and "-" not in text:
         return now - fields.span(name, text)
+    try:
+        return calendar.begins(date.fromisoformat(text))
+    except ValueError:  # not a date alone
+        pass
     return fields.instant(name, text)
 
 

@@ -1,14 +1,16 @@
 """``/api/overview``: the figures of the first page, from the daily sums."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import Query
 
+from faregate.admin.days import Days, days_of
 from faregate.admin.latency import Latency, latency
 from faregate.admin.narrowing import own
-from faregate.admin.spend import SpendGroup, Sums, show_group, show_sums
+from faregate.admin.spend import SpendGroup, Sums, add, show_group, show_sums
 from faregate.admin.table import Table
 from faregate.admin.wire import Asked, Instant, Shown, Who, instant
 from faregate.core import figures
@@ -16,8 +18,8 @@ from faregate.store.protocol import Filter, SpendLine
 
 table = Table("overview")
 
-_SAMPLE = 200
-"""Calls that latencies are taken of."""
+_SAMPLE = 5000
+"""Calls that latencies are taken of, at most: the last ones."""
 _TOP = 10
 
 
@@ -26,15 +28,16 @@ class Period(Shown):
 
     days: int
     since: str
-    """The first UTC day; the last one is today."""
+    """The first day; the last one is today."""
     now: Sums
     before: Sums
 
 
 class Overview(Shown):
-    """The figures of the first page. Days are UTC days."""
+    """The figures of the first page."""
 
     at: Instant
+    calendar: Days
     days: int
     today: Period
     week: Period
@@ -56,10 +59,11 @@ class Overview(Shown):
 async def get_overview(who: Who, days: Annotated[int, Query(ge=1, le=366)] = 7) -> Overview:
     """Spend, calls, errors and latency of the last days, against as many before them. A key
     without a role sees what is its own."""
-    now = datetime.now(UTC)
-    today = now.date()
+    now = time.time()
     only = own(who, Filter())
     store = who.office.store()
+    calendar = await store.calendar()
+    today = calendar.today(now)
     longest = max(days, 30) * 2
     begin = today - timedelta(days=longest - 1)
     by_day = await store.spend(("day",), only=only, since=begin)
@@ -70,14 +74,15 @@ async def get_overview(who: Who, days: Annotated[int, Query(ge=1, le=366)] = 7) 
     models = await store.spend(("served_model",), only=only, since=since)
     wanted = _period(by_day, today, days)
     return Overview(
-        at=instant(now.timestamp()),
+        at=instant(now),
+        calendar=days_of(calendar, now),
         days=days,
         today=_period(by_day, today, 1),
         week=_period(by_day, today, 7),
         month=_period(by_day, today, 30),
         range=wanted,
         error_rate=figures.share(wanted.now.failed, wanted.now.calls),
-        latency=await _latency(who, only, since),
+        latency=await _latency(who, only, calendar.begins(since)),
         series=[
             show_group(("day", "served_model"), each)
             for each in sorted(series, key=lambda each: each.group)
@@ -100,30 +105,8 @@ def _period(by_day: Sequence[SpendLine], today: date, days: int) -> Period:
     )
 
 
-def add(lines: Sequence[SpendLine]) -> SpendLine:
-    """Lines added up."""
-    tokens: dict[str, int] = {}
-    for line in lines:
-        for unit, count in line.tokens.items():
-            tokens[unit] = tokens.get(unit, 0) + count
-    names = (
-        "calls",
-        "failed",
-        "spend",
-        "router_fee",
-        "priced",
-        "estimated",
-        "unpriced",
-        "inconsistent",
-        "unsettled",
-    )
-    sums = {name: sum(getattr(line, name) for line in lines) for name in names}
-    return SpendLine(group=(), tokens=tokens, **sums)
-
-
-async def _latency(who: Asked, only: Filter, since: date) -> Latency:
+async def _latency(who: Asked, only: Filter, since: float) -> Latency:
     """Of the last completed calls: the log knows them in full, the sums do not."""
-    start = datetime(since.year, since.month, since.day, tzinfo=UTC).timestamp()
-    narrowed = Filter(key=only.key, outcome=("completed",), since=start)
-    rows = (await who.office.store().rows(narrowed, limit=_SAMPLE)).entries
-    return latency([entry.row for entry in rows])
+    narrowed = Filter(key=only.key, outcome=("completed",), since=since)
+    found = await who.office.store().durations(narrowed, limit=_SAMPLE + 1)
+    return latency(found[:_SAMPLE], complete=len(found) <= _SAMPLE)

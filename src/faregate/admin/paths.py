@@ -1,15 +1,11 @@
 """Which paths are the admin's. Imports nothing, so whoever routes requests may ask at any time."""
 
 NATIVE = "/api"
-LITELLM = ("/key/", "/team/", "/user/")
+LITELLM = ("/key/", "/team/", "/user/", "/model/")
 """Beginnings of paths whose names are LiteLLM's."""
 
 LITELLM_PATHS = (
-    "/model/info",
     "/v1/model/info",
-    "/model/new",
-    "/model/update",
-    "/model/delete",
     "/spend/logs",
     "/global/spend/report",
 )

@@ -1,16 +1,17 @@
 """``/api/router``: what routers chose, and what one fixed model would have cost instead."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 import msgspec
 from fastapi import Query
 
+from faregate.admin.days import Days, days_of
 from faregate.admin.latency import Latency, latency
 from faregate.admin.narrowing import day
-from faregate.admin.overview import add
-from faregate.admin.spend import SpendGroup, Sums, show_group, show_sums
+from faregate.admin.spend import SpendGroup, Sums, add, show_group, show_sums
 from faregate.admin.table import Table
 from faregate.admin.wire import Money, Shown, Who, maybe_money, money
 from faregate.config.settings import ModelDeployment
@@ -18,6 +19,7 @@ from faregate.control.waiting import price_list
 from faregate.core import figures
 from faregate.core.baseline import METHOD, Day, baseline
 from faregate.core.pricebook import PriceBook
+from faregate.store.calendar import Calendar
 from faregate.store.protocol import Filter, SpendLine
 from faregate.types import UNITS, Row, Usage
 
@@ -62,6 +64,7 @@ class RouterUse(Shown):
 class RouterPage(Shown):
     """Every router deployment that is configured or was used."""
 
+    calendar: Days
     since: str
     until: str | None
     data: list[RouterUse]
@@ -75,8 +78,11 @@ async def get_router(
     since: str | None = None,
     until: str | None = None,
 ) -> RouterPage:
-    """What the routers chose. `since` is a UTC day or `7d`; the last 30 days unless said."""
-    today = datetime.now(UTC).date()
+    """What the routers chose. `since` is a day or `7d`; the last 30 days unless said."""
+    now = time.time()
+    store = who.office.store()
+    calendar = await store.calendar()
+    today = calendar.today(now)
     first = day("since", since, today) or today - timedelta(days=29)
     last = day("until", until, today)
     settings = who.office.settings()
@@ -84,16 +90,18 @@ async def get_router(
         each.id: each for each in settings.deployments() if each.deployment.route == "model_router"
     }
     wanted = [each for each in routers if not deployment or each in deployment]
-    store = who.office.store()
     data = []
     for each in wanted:
         only = Filter(deployment=(each,))
         flows = await store.spend(("model", "served_model"), only=only, since=first, until=last)
         daily = await store.spend(("day", "served_model"), only=only, since=first, until=last)
-        data.append(_use(routers[each], flows, daily, baseline, who.office.book()))
+        data.append(_use(routers[each], flows, daily, baseline, who.office.book(), calendar))
     data.sort(key=lambda each: -each.total.calls)
     return RouterPage(
-        since=first.isoformat(), until=None if last is None else last.isoformat(), data=data
+        calendar=days_of(calendar, now),
+        since=first.isoformat(),
+        until=None if last is None else last.isoformat(),
+        data=data,
     )
 
 
@@ -117,16 +125,17 @@ async def get_latency(who: Who, deployment: str) -> LatencyPage:
     """How long the last 1,000 completed calls of a deployment took, by served model."""
     only = Filter(deployment=(deployment,), outcome=("completed",))
     found: dict[str, list[Row]] = {}
-    for entry in (await who.office.store().rows(only, limit=_SAMPLE)).entries:
+    page = await who.office.store().rows(only, limit=_SAMPLE)
+    for entry in page.entries:
         receipt = entry.row.receipt
         served = receipt.charges[-1].served_model if receipt and receipt.charges else ""
         found.setdefault(served, []).append(entry.row)
-    data = [_served(name, rows) for name, rows in found.items()]
+    data = [_served(name, rows, page.cursor is None) for name, rows in found.items()]
     data.sort(key=lambda each: (-each.calls, each.served_model))
     return LatencyPage(deployment=deployment, data=data)
 
 
-def _served(name: str, rows: Sequence[Row]) -> ServedLatency:
+def _served(name: str, rows: Sequence[Row], complete: bool) -> ServedLatency:
     traces = [row.receipt.charges[-1].trace for row in rows if row.receipt and row.receipt.charges]
     routing = sorted(
         each.latency_ms / 1000 for each in traces if each and each.latency_ms is not None
@@ -134,7 +143,7 @@ def _served(name: str, rows: Sequence[Row]) -> ServedLatency:
     return ServedLatency(
         served_model=name,
         routing_p50=figures.quantile(routing, 0.5),
-        **latency(rows).model_dump(),
+        **latency(rows, complete=complete).model_dump(),
     )
 
 
@@ -144,8 +153,10 @@ def _use(
     daily: Sequence[SpendLine],
     asked: Sequence[str] | None,
     book: PriceBook,
+    calendar: Calendar,
 ) -> RouterUse:
     total = add(flows)
+    days = [_day(each, calendar) for each in daily]
     names = list(asked or dict.fromkeys(each.group[1] for each in flows if each.group[1]))
     return RouterUse(
         deployment=entry.id,
@@ -158,7 +169,7 @@ def _use(
             show_group(("day", "served_model"), each)
             for each in sorted(daily, key=lambda each: each.group)
         ],
-        baselines=[_baseline(name, entry, daily, total, book) for name in names[:_MOST_BASELINES]],
+        baselines=[_baseline(name, entry, days, total, book) for name in names[:_MOST_BASELINES]],
         method=METHOD,
     )
 
@@ -166,12 +177,12 @@ def _use(
 def _baseline(
     model: str,
     entry: ModelDeployment,
-    daily: Sequence[SpendLine],
+    days: Sequence[Day],
     total: SpendLine,
     book: PriceBook,
 ) -> Baseline:
     listed = price_list(entry.deployment.provider)
-    found = baseline(book, listed, entry.deployment.scope, model, [_day(each) for each in daily])
+    found = baseline(book, listed, entry.deployment.scope, model, days)
     if found.total is None:
         return Baseline(model=model, would_cost=None, saved=None, reason=found.reason)
     reason = ""
@@ -181,8 +192,8 @@ def _baseline(
     return Baseline(model=model, would_cost=money(found.total), saved=saved, reason=reason)
 
 
-def _day(line: SpendLine) -> Day:
-    at = datetime.combine(date.fromisoformat(line.group[0]), datetime.min.time(), UTC)
+def _day(line: SpendLine, calendar: Calendar) -> Day:
     return Day(
-        at.timestamp(), msgspec.convert({unit: line.tokens.get(unit, 0) for unit in UNITS}, Usage)
+        calendar.begins(date.fromisoformat(line.group[0])),
+        msgspec.convert({unit: line.tokens.get(unit, 0) for unit in UNITS}, Usage),
     )

@@ -67,6 +67,11 @@ class Opened(Struct, frozen=True, kw_only=True):
     """To be sent as ``x-faregate-csrf`` with whatever changes something."""
     expires_in: int
     """Seconds, unless it is renewed."""
+    zone: str = "UTC"
+    """Whose days spend is summed by, by its IANA name."""
+    zone_since: float | None = None
+    """From when on (Unix seconds); what lies before is summed by the days of another zone. Null:
+    all that is known."""
 
 
 class Issued(Struct, frozen=True):

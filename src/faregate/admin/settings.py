@@ -24,6 +24,15 @@ class Warning(Shown):  # noqa: A001 - what the configuration calls it
     message: str
 
 
+class Defaults(Shown):
+    """What a setting is where the configuration says nothing. Settings that have no default are
+    not there."""
+
+    general: dict[str, Any]
+    routing: dict[str, Any]
+    redis: dict[str, Any]
+
+
 class Settings(Shown):
     """The configuration as it runs. Secrets are `…` where they are stated, and null else."""
 
@@ -36,6 +45,8 @@ class Settings(Shown):
     redis: dict[str, Any] | None
     max_budget: Money | None
     """`general_settings.max_budget`, in USD."""
+    defaults: Defaults
+    """In the same shape."""
     warnings: list[Warning]
 
 
@@ -84,6 +95,9 @@ async def get_settings(who: Who) -> Settings:
         routing=masked(settings.routing),
         redis=None if settings.redis is None else masked(settings.redis),
         max_budget=maybe_money(settings.general.max_budget),
+        defaults=Defaults(
+            general=_defaults(General), routing=_defaults(Routing), redis=_defaults(Redis)
+        ),
         warnings=[
             Warning(file=each.file, line=each.line, key=each.key, message=each.message)
             for each in settings.warnings
@@ -125,6 +139,17 @@ def masked(section: General | Routing | Redis) -> dict[str, Any]:
     """A section as JSON, with every secret masked."""
     found: dict[str, Any] = _plain(section)
     found.pop("max_budget", None)  # shown beside, as text
+    return found
+
+
+def _defaults(section: type[msgspec.Struct]) -> dict[str, Any]:
+    found = {}
+    for field in msgspec.structs.fields(section):
+        if field.default is not msgspec.NODEFAULT:
+            found[field.name] = _plain(field.default)
+        elif field.default_factory is not msgspec.NODEFAULT:
+            found[field.name] = _plain(field.default_factory())
+    found.pop("max_budget", None)  # none
     return found
 
 

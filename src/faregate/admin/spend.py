@@ -1,11 +1,12 @@
 """``/api/spend``: what was spent, and on what, from the daily sums."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
 
+from faregate.admin.days import Days, days_of
 from faregate.admin.narrowing import SpendFilter, day, spend_filter
 from faregate.admin.receipts import Tokens
 from faregate.admin.table import Table
@@ -46,8 +47,9 @@ class SpendPage(Shown):
     """Spend by dimensions, the dearest group first."""
 
     by: list[Dimension]
+    calendar: Days
     since: str | None
-    """A UTC day, included."""
+    """A day, included."""
     until: str | None
     """Not included."""
     data: list[SpendGroup]
@@ -63,7 +65,7 @@ class SpendQuery(SpendFilter, PageQuery):
     by: str = "model,served_model"
     """Any of key, team, user, tag, model, served_model, deployment, provider, day."""
     since: str | None = None
-    """A UTC day, `2026-11-01` or `7d`; included."""
+    """A day, `2026-11-01` or `7d`; included."""
     until: str | None = None
     """Not included."""
 
@@ -72,15 +74,21 @@ class SpendQuery(SpendFilter, PageQuery):
 async def get_spend(who: Who, asked: Annotated[SpendQuery, Query()]) -> SpendPage:
     """What was spent, and on what. A key without a role sees its own spend."""
     by = dimensions(asked.by)
-    today = datetime.now(UTC).date()
+    now = time.time()
+    store = who.office.store()
+    calendar = await store.calendar()
+    today = calendar.today(now)
     since, until = day("since", asked.since, today), day("until", asked.until, today)
     only = spend_filter(who, asked)
-    store = who.office.store()
     lines = await store.spend(by, only=only, since=since, until=until) if by else []
-    total = (await store.spend((), only=only, since=since, until=until))[0]
+    if lines and "tag" not in by:
+        total = add(lines)
+    else:
+        total = (await store.spend((), only=only, since=since, until=until))[0]
     cut = page_by_place(lines, asked.cursor, asked.limit)
     return SpendPage(
         by=list(by),
+        calendar=days_of(calendar, now),
         since=None if since is None else since.isoformat(),
         until=None if until is None else until.isoformat(),
         data=[show_group(by, each) for each in cut.data],
@@ -101,6 +109,27 @@ def dimensions(text: str) -> tuple[Dimension, ...]:
             param="by",
         )
     return found
+
+
+def add(lines: Sequence[SpendLine]) -> SpendLine:
+    """Lines added up."""
+    tokens: dict[str, int] = {}
+    for line in lines:
+        for unit, count in line.tokens.items():
+            tokens[unit] = tokens.get(unit, 0) + count
+    names = (
+        "calls",
+        "failed",
+        "spend",
+        "router_fee",
+        "priced",
+        "estimated",
+        "unpriced",
+        "inconsistent",
+        "unsettled",
+    )
+    sums = {name: sum(getattr(line, name) for line in lines) for name in names}
+    return SpendLine(group=(), tokens=tokens, **sums)
 
 
 def show_group(by: Sequence[Dimension], line: SpendLine) -> SpendGroup:

@@ -20,11 +20,11 @@ from faregate.admin.wire import (
 from faregate.control import budgets as control_budgets
 from faregate.control import limits as control_limits
 from faregate.control.desk import Kept
-from faregate.control.fields import find_zone
 from faregate.core import figures
 from faregate.core.budget import Account, Payer, RateLimit, check, check_limit
 from faregate.core.budget import Budget as BudgetEntity
 from faregate.core.budget import Standing as Counted
+from faregate.core.zones import read_zone
 
 Standings = Mapping[str, Counted]
 """How accounts stand, by their ids."""
@@ -131,7 +131,7 @@ class Limit(Shown):
 
 def account_of(budget: BudgetEntity) -> Account:
     """The account of a budget that was checked when it was made."""
-    return check(budget, find_zone(budget.zone))
+    return check(budget, read_zone(budget.zone))
 
 
 async def standings(office: Office, accounts: Iterable[Account]) -> Standings:

@@ -8,7 +8,7 @@ from fastapi import Response
 from msgspec import UNSET
 from pydantic import Field
 
-from faregate.admin.desks import IfMatch, Version, desk, stated, tag
+from faregate.admin.desks import Stated, desk, tag
 from faregate.admin.exact import ExactFloat
 from faregate.admin.explaining import explain
 from faregate.admin.models import Deployment, entry_of, show_all
@@ -205,12 +205,11 @@ async def update_model(
     deployment_id: str,
     body: ModelUpdate,
     response: Response,
-    if_match: IfMatch = None,
-    version: Version = None,
+    version: Stated,
 ) -> Deployment:
     """Change a deployment of the database. A secret has to be stated again when the address
     changes: it only goes where it was meant for."""
-    terms, at = who.office.terms(), stated(if_match, version)
+    terms, at = who.office.terms(), version
     kept = await control.update(desk(who), terms, deployment_id, fields(body), at)
     return await _changed(who, kept, response)
 
@@ -245,11 +244,9 @@ async def clone_model(
 
 
 @table.route("DELETE", "/api/models/{deployment_id:path}", "change", "deleteModel", status_code=204)
-async def delete_model(
-    who: Who, deployment_id: str, if_match: IfMatch = None, version: Version = None
-) -> None:
+async def delete_model(who: Who, deployment_id: str, version: Stated) -> None:
     """Delete a deployment of the database, with its secrets. Its calls stay."""
-    await control.delete(desk(who), deployment_id, stated(if_match, version))
+    await control.delete(desk(who), deployment_id, version)
     await who.office.applied()
 
 

@@ -8,10 +8,10 @@ import mimetypes
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from faregate.admin.session import COOKIE, LIFETIME, Issued, Sessions, problem
 from faregate.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
@@ -67,9 +67,27 @@ def is_ui(path: str) -> bool:
     return path in (HOME, SESSION) or path.startswith((f"{HOME}/", f"{SESSION}/"))
 
 
-def make_ui(sessions: Sessions, static: Path = STATIC, sign_on: ASGI | None = None) -> ASGI:
+class Zone(NamedTuple):
+    """Whose days spend is summed by."""
+
+    name: str = "UTC"
+    since: float | None = None
+    """From when on (Unix seconds); None: all that is known."""
+
+
+async def _utc() -> Zone:
+    return Zone()
+
+
+def make_ui(
+    sessions: Sessions,
+    static: Path = STATIC,
+    sign_on: ASGI | None = None,
+    zone: Callable[[], Awaitable[Zone]] = _utc,
+) -> ASGI:
     """The application. Files are read when the first is asked for, and again after a build.
-    ``sign_on`` answers what is below ``/api/session/``."""
+    ``sign_on`` answers what is below ``/api/session/``; ``zone`` says whose days spend
+    is summed by."""
     files: dict[str, File] = {}
     built = 0
 
@@ -90,7 +108,7 @@ def make_ui(sessions: Sessions, static: Path = STATIC, sign_on: ASGI | None = No
         reply = Reply(send, scope["method"])
         try:
             if scope["path"] == SESSION:
-                await _session(sessions, scope, receive, reply)
+                await _session(sessions, zone, (scope, receive, reply))
                 return
             if scope["path"].startswith(f"{SESSION}/"):
                 await (sign_on or _nothing)(scope, receive, send)
@@ -191,16 +209,20 @@ async def _asset(name: str, file: File, asked: Mapping[str, str], reply: Reply) 
 
 
 async def _session(
-    sessions: Sessions, scope: MutableMapping[str, Any], receive: Receive, reply: Reply
+    sessions: Sessions,
+    zone: Callable[[], Awaitable[Zone]],
+    asked: tuple[MutableMapping[str, Any], Receive, Reply],
 ) -> None:
+    scope, receive, reply = asked
     headers = headers_of(scope)
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise PermissionDeniedError("sessions are for pages of this origin", code="cross_origin")
     if scope["method"] in ("GET", "HEAD"):
-        await _opened(sessions.renew(headers), scope, reply)
+        await _opened(sessions.renew(headers), await zone(), scope, reply)
     elif scope["method"] == "POST":
         client = scope.get("client") or ("",)
-        await _opened(sessions.sign_in(await _key_of(headers, receive), client[0]), scope, reply)
+        issued = sessions.sign_in(await _key_of(headers, receive), client[0])
+        await _opened(issued, await zone(), scope, reply)
     elif scope["method"] == "DELETE":
         sessions.enter("DELETE", headers)
         sessions.sign_out(headers)
@@ -210,14 +232,17 @@ async def _session(
         raise not_allowed(scope)
 
 
-async def _opened(issued: Issued, scope: MutableMapping[str, Any], reply: Reply) -> None:
+async def _opened(
+    issued: Issued, zone: Zone, scope: MutableMapping[str, Any], reply: Reply
+) -> None:
     headers: list[Header] = [
         *_SAFE,
         (b"content-type", b"application/json"),
         (b"cache-control", b"no-store"),
         session_cookie(scope, issued.cookie, min(int(LIFETIME), issued.opened.expires_in)),
     ]
-    await reply(200, headers, msgspec.json.encode(issued.opened))
+    opened = structs.replace(issued.opened, zone=zone.name, zone_since=zone.since)
+    await reply(200, headers, msgspec.json.encode(opened))
 
 
 def scheme_of(scope: Mapping[str, Any]) -> str:

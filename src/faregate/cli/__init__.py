@@ -14,7 +14,7 @@ class Lazy(click.Group):
     modules: Mapping[str, str] = {
         "audit": "faregate.cli.audit",
         "budgets": "faregate.cli.budgets",
-        "check": "faregate.cli.serve",
+        "check": "faregate.cli.check",
         "demo": "faregate.cli.demo",
         "emulate": "faregate.cli.emulate",
         "keys": "faregate.cli.keys",

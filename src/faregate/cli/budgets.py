@@ -54,7 +54,7 @@ def make(amount: Spending, identity: str, as_json_: bool, **given: Any) -> None:
     async def work(desk: Desk) -> tuple[Kept[Budget], Standings]:
         _warn(desk, scope, scope_id)
         made = await control.make_budget(desk, scope, scope_id, wanted, identity=identity)
-        return made, await standings(desk.store, [made.entity])
+        return made, await standings(desk, [made.entity])
 
     made, known = changing(place, work)
     click.echo(as_json(budget_json(made.entity, known, made)) if as_json_ else made.id)
@@ -77,7 +77,7 @@ def list_(every: bool, as_json_: bool, **given: Any) -> None:
         found: list[PlacedBudget] = [(e.entity, e) for e in await control.list_budgets(desk)]
         if every:
             found += [(each, None) for each in await _carried(desk, place)]
-        return found, await standings(desk.store, [each for each, _ in found])
+        return found, await standings(desk, [each for each, _ in found])
 
     found, known = at_place(place, work)
     if as_json_:
@@ -129,7 +129,7 @@ def update(
 
     async def work(desk: Desk) -> tuple[Kept[Budget], Standings]:
         kept = await control.update_budget(desk, identity, changes)
-        return kept, await standings(desk.store, [kept.entity])
+        return kept, await standings(desk, [kept.entity])
 
     _echo(*changing(place, work), as_json_=as_json_)
 
@@ -153,7 +153,7 @@ def delete(identity: str, yes: bool, **given: Any) -> None:
 
 async def _found(desk: Desk, identity: str) -> tuple[Kept[Budget], Standings]:
     kept = await control.get_budget(desk, identity)
-    return kept, await standings(desk.store, [kept.entity])
+    return kept, await standings(desk, [kept.entity])
 
 
 def _echo(kept: Kept[Budget], known: Standings, *, as_json_: bool) -> None:

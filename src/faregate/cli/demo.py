@@ -1,15 +1,18 @@
 """``faregate demo``: routed calls through an emulated Azure resource, with their receipts."""
 
 import contextlib
+import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import click
 
 from faregate.cli.demo_budget import show_budget
-from faregate.cli.demo_gateway import PORT, Gateway, running_gateway, show, show_spend, where
+from faregate.cli.demo_gateway import PORT, Gateway, ask, running_gateway, show, show_spend, where
+from faregate.cli.demo_live import Caller, keep_calling
 
 ROUTER = "azure_ai/model_router/azure-model-router"
 
@@ -77,30 +80,35 @@ def demo(
             if not serve:
                 click.echo("`make run` keeps both running, for clients of your own.")
                 return
-            _fill_a_day(base, key, gateway)
+            callers = _fill_a_day(base, key, gateway)
             click.echo(where(gateway))
             click.echo("\nRunning; Ctrl+C stops it.")
-            _until_told()
+            _until_told(gateway, callers)
 
 
-def _fill_a_day(base: str, key: str, gateway: Gateway) -> None:
-    """Give the dashboard something to show."""
+def _fill_a_day(base: str, key: str, gateway: Gateway) -> list[Caller]:
+    """Give the dashboard something to show; who goes on calling."""
     from faregate.cli.demo_day import seed
 
-    calls = seed(base, key, gateway.directory)
+    calls, callers = seed(base, key, gateway.directory)
     click.secho("The dashboard", bold=True)
     click.echo(f"  http://localhost:{gateway.port}/ui  (sign in with {gateway.key})")
     click.echo(
-        f"  with {calls} calls that the emulator has just served, entered over the last 24 hours\n"
+        f"  with {calls} calls that the emulator has just served, entered over the last 24 hours,\n"
+        "  and a new one every few seconds\n"
     )
+    return callers
 
 
-def _until_told() -> None:
-    """Wait for Ctrl+C or SIGTERM."""
+def _until_told(gateway: Gateway, callers: list[Caller]) -> None:
+    """Go on calling until Ctrl+C or SIGTERM."""
+    from faregate.cli.demo_day import PROMPTS
+
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     with contextlib.suppress(KeyboardInterrupt):
-        told.wait()
+        dice = random.Random()  # noqa: S311 - chance, not secrecy
+        keep_calling(callers, PROMPTS, partial(ask, gateway), told.wait, dice)
     click.echo("stopped")
 
 
@@ -108,27 +116,27 @@ def _calls(common: dict[str, Any], *, emulated: bool) -> Iterator[tuple[str, Cal
     """The calls of the tour: (title, how to make it)."""
     import faregate
 
-    def ask(text: str, **more: Any) -> Callable[[], Any]:
+    def asked(text: str, **more: Any) -> Callable[[], Any]:
         messages = [{"role": "user", "content": text}]
         return lambda: faregate.completion(**common, messages=messages, **more)
 
-    yield "A plain call", ask("What is the capital of Denmark?")
-    yield "Streamed: the last chunk has the receipt", ask("Tell me a joke.", stream=True)
+    yield "A plain call", asked("What is the capital of Denmark?")
+    yield "Streamed: the last chunk has the receipt", asked("Tell me a joke.", stream=True)
     tools = {"tools": [_WEATHER], "tool_choice": "required"}
-    yield "With a tool", ask("What is the weather in Oslo?", **tools)
+    yield "With a tool", asked("What is the weather in Oslo?", **tools)
     manual = "".join(_MANUAL.format(number) for number in range(1, 200))
-    yield "A long prompt", ask(f"{manual}Summarise it.")
-    yield "The same beginning again: cached tokens cost less", ask(f"{manual}List exceptions.")
+    yield "A long prompt", asked(f"{manual}Summarise it.")
+    yield "The same beginning again: cached tokens cost less", asked(f"{manual}List exceptions.")
     controls = {"routing_config": {"mode": "cost"}}
     yield (
         "With the routing trace",
-        ask("Prove that the sum of two odd numbers is even.", **controls),
+        asked("Prove that the sum of two odd numbers is even.", **controls),
     )
     if emulated:
         headers = {"x-emulate-fault": "serve;model=gpt-9-mystery"}
         yield (
             "Served by a model without a price: unknown, not zero",
-            ask("What is the capital of Norway?", extra_headers=headers),
+            asked("What is the capital of Norway?", extra_headers=headers),
         )
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
+from faregate.cli.demo_live import Caller
 from faregate.control import keys, teams
 from faregate.control.budgets import BudgetFields
 from faregate.control.desk import Desk
@@ -33,7 +34,7 @@ _FAILING = 0.02
 _ROUTER = ("azure-model-router", "azure_ai/model_router/azure-model-router")
 _NANO = ("nano", "azure_ai/gpt-5-nano")
 
-_PROMPTS = (
+PROMPTS = (
     "Translate into Danish: the train leaves at noon.",
     "Prove that the sum of two odd numbers is even, step by step.",
     "Write a SQL query for the ten largest invoices of each month.",
@@ -56,16 +57,25 @@ class Given(NamedTuple):
     """A key of the demo and how much of the traffic is its."""
 
     key: Key
+    secret: str
     share: float
 
 
-def seed(base: str, upstream_key: str, directory: Path, calls: int = CALLS) -> int:
-    """Put a day of calls into the ledger of a data directory; how many."""
+class Day(NamedTuple):
+    """What a day was filled with."""
+
+    calls: int
+    callers: list[Caller]
+    """Who made them, and may go on."""
+
+
+def seed(base: str, upstream_key: str, directory: Path, calls: int = CALLS) -> Day:
+    """Put a day of calls into the ledger of a data directory."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return asyncio.run(_seed(base, upstream_key, directory, calls))
 
 
-async def _seed(base: str, upstream_key: str, directory: Path, calls: int) -> int:
+async def _seed(base: str, upstream_key: str, directory: Path, calls: int) -> Day:
     store = store_at("", directory)
     await store.open()
     try:
@@ -89,7 +99,8 @@ async def _seed(base: str, upstream_key: str, directory: Path, calls: int) -> in
         await store.append(rows)
     finally:
         await store.close()
-    return len(rows)
+    callers = [Caller(each.secret, _model(each.key)[0], each.share) for each in given]
+    return Day(len(rows), callers)
 
 
 async def _keys(desk: Desk) -> list[Given]:
@@ -106,8 +117,13 @@ async def _keys(desk: Desk) -> list[Given]:
             budgets=(BudgetFields(limit="25", window="1d", soft_limit="20"),),
         )
         issued = await keys.make(desk, fields)
-        found.append(Given(issued.kept.entity, share))
+        found.append(Given(issued.kept.entity, issued.secret, share))
     return found
+
+
+def _model(key: Key) -> tuple[str, str]:
+    """What a key calls: the gateway's name of it, and the SDK's."""
+    return _NANO if key.name == "search-batch" else _ROUTER
 
 
 def _age(dice: random.Random) -> float:
@@ -123,8 +139,8 @@ async def _call(base: str, upstream_key: str, at: float, key: Key, dice: random.
     """One call through the SDK, as a row of its instant."""
     from faregate import acompletion
 
-    name, model = _NANO if key.name == "search-batch" else _ROUTER
-    text = dice.choice(_PROMPTS) * dice.choice((1, 1, 2, 12))
+    name, model = _model(key)
+    text = dice.choice(PROMPTS) * dice.choice((1, 1, 2, 12))
     fails = dice.random() < _FAILING
     call_id = f"call_{int(at * 1000):012x}{secrets.token_hex(8)}"
     headers = {"x-emulate-fault": "500"} if fails else {}

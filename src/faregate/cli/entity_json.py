@@ -48,7 +48,9 @@ def holder_json(
         found["blocked"] = holder.blocked
     if isinstance(holder, Team):
         found["members"] = list(holder.members)
-    if not isinstance(holder, User):
+    if isinstance(holder, User):
+        found["email"] = holder.email
+    else:
         found["tags"] = list(holder.tags)
     return found | {
         "models": list(holder.models),

@@ -82,6 +82,8 @@ def _line(holder: Holder, now: float) -> dict[str, str]:
         }
     else:
         found["state"] = "blocked" if holder.blocked else ""
+    if isinstance(holder, User):
+        found["email"] = shown(holder.email) if holder.email else ""
     if isinstance(holder, Team):
         found["members"] = _few(holder.members)
     found["models"] = _few(holder.models)
@@ -128,6 +130,8 @@ def _facts(holder: Holder, now: float) -> Mapping[str, str]:
             "expires": "" if expires is None else f"{clock(expires)} UTC",
             "rotated": f"the key before is good until {clock(before)} UTC" if before > now else "",
         }
+    if isinstance(holder, User):
+        found["email"] = shown(holder.email) if holder.email else ""
     if isinstance(holder, Team):
         found["members"] = shown(", ".join(holder.members)) if holder.members else ""
     found["models"] = shown(", ".join(holder.models)) if holder.models else "every model"

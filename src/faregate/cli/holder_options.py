@@ -63,6 +63,20 @@ class SpendingType(click.ParamType[Spending]):
             self.fail(str(error), param, ctx)
 
 
+class WholeType(click.IntRange):
+    """A whole number from 0 up, in the digits 0 to 9."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if isinstance(value, str) and not value.isascii():
+            self.fail(f"{value[:40]!r} is not a whole number in the digits 0 to 9", param, ctx)
+        return int(super().convert(value, param, ctx))  # type: ignore[arg-type]
+
+
 class WindowType(click.ParamType[BudgetWindow]):
     """``1mo``, ``7d``, ``rolling 24h`` …"""
 
@@ -154,7 +168,7 @@ def limited(command: Command) -> Command:
         "--window", type=WindowType(), help="The window of a --budget that names none."
     )
     rates = [
-        click.option(f"--{name}", type=click.IntRange(0), help=text)
+        click.option(f"--{name}", type=WholeType(), help=text)
         for name, text in (
             ("rpm", "Requests in any minute."),
             ("tpm", "Tokens in any minute."),

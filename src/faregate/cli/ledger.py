@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, cast, get_args
+from typing import Any, BinaryIO, NamedTuple, cast, get_args
 
 import click
 import msgspec
@@ -14,9 +14,12 @@ from faregate.cli import ledger_tables as tables
 from faregate.cli.ledger_place import (
     Amount,
     Day,
+    DaysAgo,
     Stated,
     When,
+    day_in,
     fail,
+    instant_in,
     narrowed,
     placed,
     stated,
@@ -44,6 +47,17 @@ _JSON = click.option("--json", "form", flag_value="json", help="As JSON.")
 _CSV = click.option("--csv", "form", flag_value="csv", help="As CSV.")
 
 
+class Spent(NamedTuple):
+    """What is printed of spend."""
+
+    zone: str
+    since: date | None
+    until: date | None
+    lines: list[SpendLine]
+    total: SpendLine
+    names: tables.Names
+
+
 class By(click.ParamType[tuple[Dimension, ...]]):
     """Dimensions, separated by commas."""
 
@@ -69,7 +83,7 @@ class By(click.ParamType[tuple[Dimension, ...]]):
     show_default=True,
     help=f"Any of {', '.join(DIMENSIONS)}, with commas between; '' for one line.",
 )
-@click.option("--since", type=Day(), help="From this day on (UTC): 7d, 4w or 2026-11-01.")
+@click.option("--since", type=Day(), help="From this day on: 7d, 4w or 2026-11-01.")
 @click.option("--until", type=Day(), help="Up to this day, which is not included.")
 @narrowed
 @_JSON
@@ -77,31 +91,35 @@ class By(click.ParamType[tuple[Dimension, ...]]):
 @placed
 def spend(
     by: tuple[Dimension, ...],
-    since: date | None,
-    until: date | None,
+    since: date | DaysAgo | None,
+    until: date | DaysAgo | None,
     form: str | None,
     **given: Any,
 ) -> None:
     """What was spent, and on what.
 
-    Reads the ledger's daily sums while the gateway runs. A call whose cost is not known is counted,
-    and the amount it is in is then marked as a minimum (≥).
+    Reads the ledger's daily sums while the gateway runs. Days are those of UTC, unless the gateway
+    sums by another zone (reporting_time_zone). A call whose cost is not known is counted, and the
+    amount it is in is then marked as a minimum (≥).
     """
     place = stated(given)
     only = Filter(**given)
 
-    async def ask(store: Store) -> tuple[list[SpendLine], SpendLine, tables.Names]:
-        lines = await store.spend(by, only=only, since=since, until=until) if by else []
-        total = (await store.spend((), only=only, since=since, until=until))[0]
-        return lines, total, await _names(store, by)
+    async def ask(store: Store) -> Spent:
+        calendar = await store.calendar()
+        first, end = day_in(calendar, since), day_in(calendar, until)
+        lines = await store.spend(by, only=only, since=first, until=end) if by else []
+        total = (await store.spend((), only=only, since=first, until=end))[0]
+        return Spent(calendar.zone, first, end, lines, total, await _names(store, by))
 
-    lines, total, names = reading(place, ask)
+    zone, first, end, lines, total, names = reading(place, ask)
     if form == "json":
         click.echo(
             as_json(
                 {
-                    "since": None if since is None else since.isoformat(),
-                    "until": None if until is None else until.isoformat(),
+                    "zone": zone,
+                    "since": None if first is None else first.isoformat(),
+                    "until": None if end is None else end.isoformat(),
                     "by": list(by),
                     "groups": [tables.spend_json(by, each, names) for each in lines],
                     "total": tables.spend_json((), total),
@@ -116,6 +134,8 @@ def spend(
         click.echo(tables.spend_table(by, lines, total, names))
         for remark in tables.remarks(total, by):
             click.echo(remark)
+        if zone != "UTC" and (first or end or "day" in by):
+            click.echo(f"days in {zone}")
 
 
 @click.command()
@@ -134,7 +154,11 @@ def spend(
     help=f"Only calls that were {', '.join(_OUTCOMES[:-1])} or {_OUTCOMES[-1]}.",
 )
 @click.option("--since", type=When(), help="Started at this instant or later: 7d, 12h, 2026-11-01.")
-@click.option("--until", type=When(), help="Started before this instant (UTC).")
+@click.option(
+    "--until",
+    type=When(),
+    help="Started before this instant: a time in UTC, or a day as spend has it.",
+)
 @click.option("--min-cost", type=Amount(), help="Only calls for which so many USD were spent.")
 @click.option(
     "--limit",
@@ -170,12 +194,12 @@ def log(
     if call_id:
         _show_call(call_id, place, form)
         return
-    only = Filter(**given)
     if parquet is not None or form in ("csv", "json-lines"):
-        _export(place, only, (limit, cursor), form, parquet)
+        _export(place, given, (limit, cursor), form, parquet)
         return
 
     async def ask(store: Store) -> tuple[Page, tables.Names]:
+        only = await _only(store, given)
         page = await store.rows(only, cursor=cursor, limit=limit or _PAGE)
         return page, await _names(store, _NAMED if form is None else ())
 
@@ -193,7 +217,7 @@ def log(
 
 def _export(
     place: Stated,
-    only: Filter,
+    given: dict[str, Any],
     part: tuple[int | None, str | None],
     form: str | None,
     parquet: Path | None,
@@ -202,6 +226,7 @@ def _export(
     limit, cursor = part
 
     async def run(store: Store) -> str | None:
+        only = await _only(store, given)
         further = None
         if limit is None and cursor is None:
             entries = export.every_entry(store, only)
@@ -219,6 +244,13 @@ def _export(
         return further
 
     _tell_more(reading(place, run))
+
+
+async def _only(store: Store, given: dict[str, Any]) -> Filter:
+    """The filter of what was stated, with dates as days of the ledger."""
+    calendar = await store.calendar()
+    times = {name: instant_in(calendar, given[name]) for name in ("since", "until")}
+    return Filter(**{**given, **times})
 
 
 @contextmanager

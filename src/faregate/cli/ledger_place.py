@@ -4,7 +4,8 @@ import os
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from contextlib import suppress
+from datetime import date
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
@@ -18,64 +19,86 @@ from faregate.prices.load import parse_instant
 
 if TYPE_CHECKING:  # the configuration is read where one is named, and not by every command
     from faregate.config.settings import Settings
+    from faregate.store.calendar import Calendar
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_BEFORE_NOW = re.compile(r"(\d{1,5})([mhdw])\Z")
+_BEFORE_NOW = re.compile(r"([0-9]{1,5})([mhdw])\Z")
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _CONFIGS = ("config.yaml", "faregate.yaml")
 
 
-class When(click.ParamType[float]):
-    """``7d`` before now, or an ISO date or date and time in UTC, as Unix seconds."""
+class When(click.ParamType[float | date]):
+    """``7d`` before now, or an ISO date and time in UTC, as Unix seconds; a date alone is a day of
+    the ledger."""
 
     name = "when"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        if isinstance(value, float):
+    ) -> float | date:
+        if isinstance(value, float | date):
             return value
         text = str(value).strip()
         found = _BEFORE_NOW.match(text)
         if found:
             return time.time() - int(found[1]) * _SECONDS[found[2]]
         try:
+            with suppress(ValueError):
+                return date.fromisoformat(text)
             return parse_instant(text)
         except ValueError:
             self.fail(f"{text!r}: write 7d, 12h, 2026-11-01 or 2026-11-01T12:00", param, ctx)
 
 
-class Day(click.ParamType[date]):
-    """``7d`` before now, or an ISO date: a whole day in UTC, since that is how spend is summed."""
+class DaysAgo(NamedTuple):
+    """A day before today, whichever that is in the ledger's zone."""
+
+    days: int
+
+
+class Day(click.ParamType[date | DaysAgo]):
+    """``7d`` before today, or an ISO date: a whole day, since that is how spend is summed."""
 
     name = "day"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> date:
-        if isinstance(value, date):
+    ) -> date | DaysAgo:
+        if isinstance(value, date | DaysAgo):
             return value
         text = str(value).strip()
         try:
             return _day(text)
         except (ValueError, OverflowError):
             self.fail(
-                f"{text!r}: spend is summed by whole days (UTC); write 7d, 4w or 2026-11-01, and"
+                f"{text!r}: spend is summed by whole days; write 7d, 4w or 2026-11-01, and"
                 " use 'faregate log' for hours",
                 param,
                 ctx,
             )
 
 
-def _day(text: str) -> date:
+def _day(text: str) -> date | DaysAgo:
     found = _BEFORE_NOW.match(text)
     if found is None:
         return date.fromisoformat(text)
     if found[2] not in "dw":
         raise ValueError("no whole days")
-    days = int(found[1]) * (7 if found[2] == "w" else 1)
-    return datetime.now(UTC).date() - timedelta(days=days)
+    return DaysAgo(int(found[1]) * (7 if found[2] == "w" else 1))
+
+
+def day_in(calendar: "Calendar", asked: date | DaysAgo | None) -> date | None:
+    """The day that was asked for; the first there is, of one before that."""
+    if not isinstance(asked, DaysAgo):
+        return asked
+    today = calendar.today(time.time())
+    return date.fromordinal(max(1, today.toordinal() - asked.days))
+
+
+def instant_in(calendar: "Calendar", asked: float | date | None) -> float | None:
+    """The instant that was asked for; of a day its beginning."""
+    return calendar.begins(asked) if isinstance(asked, date) else asked
 
 
 class Amount(click.ParamType[Usd]):
@@ -175,6 +198,11 @@ def find_place(said: Stated) -> Place:
         fail(f"{config} cannot be used; name the ledger's directory with --data-dir instead")
     except ConfigError as error:
         fail(str(error))
+    return place_of(settings, missing)
+
+
+def place_of(settings: "Settings", missing: tuple[str, ...] = ()) -> Place:
+    """Where the ledger of a configuration is."""
     general = settings.general
     url = general.database_url.reveal() if general.database_url else ""
     return Place(url, data_dir(general.data_dir, os.environ), settings, missing)

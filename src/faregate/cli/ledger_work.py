@@ -75,14 +75,35 @@ def at_place(place: Place, work: Callable[[Desk], Awaitable[T]]) -> T:
 async def desk_of(store: Store, place: Place) -> Desk:
     """Where changes of this command are made."""
     models = deployments = None
+    aliases: dict[str, tuple[str, ...]] = {}
     settings = place.settings
     if settings is not None:
         stored = await known(store)
         models = {*settings.names(), *(pattern for pattern, _ in settings.wildcards)}
-        models |= {each.model_name for each in stored}
+        names = {each.model_name for each in stored}
+        models |= names
+        for alias in settings.routing.model_group_alias:
+            model = settings.alias_of(alias)
+            if model and alias not in names:  # a deployment of that name comes before the alias
+                aliases[model] = (*aliases.get(model, ()), alias)
         if not place.missing:
             deployments = {each.id for each in (*settings.deployments(), *stored)}
-    return Desk(store=store, actor=actor(), now=time.time(), models=models, deployments=deployments)
+    return Desk(
+        store=store,
+        actor=actor(),
+        now=time.time(),
+        models=models,
+        deployments=deployments,
+        aliases=aliases,
+    )
+
+
+def asked(place: Place, ask: Callable[[Store], Awaitable[T]]) -> T | None:
+    """What the ledger at a place says; None where the gateway has made none yet. Raises
+    ClickException when it cannot be asked."""
+    with complaining():
+        file = _file(place)
+    return _run(place, ask) if file is None or file.is_file() else None
 
 
 def actor() -> str:
@@ -134,7 +155,6 @@ def option(field: str) -> str:
 
 def _run(place: Place, ask: Callable[[Store], Awaitable[T]]) -> T:
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    from faregate.store.address import FILE, parse_address
     from faregate.store.places import store_at
 
     async def run() -> T:
@@ -148,10 +168,18 @@ def _run(place: Place, ask: Callable[[Store], Awaitable[T]]) -> T:
     if place.settings is not None and not place.settings.general.ledger:
         fail("this configuration keeps no ledger (general_settings.ledger: false)")
     with complaining():
-        address = parse_address(place.url) if place.url else place.directory / FILE
-        if isinstance(address, Path) and not address.is_file():
+        file = _file(place)
+        if file is not None and not file.is_file():
             fail(
-                f"there is no ledger at {address} yet: the gateway makes it when it starts;"
+                f"there is no ledger at {file} yet: the gateway makes it when it starts;"
                 " --config or --data-dir names another place"
             )
         return asyncio.run(run())
+
+
+def _file(place: Place) -> Path | None:
+    """The file of a ledger that is one; None for a server. Raises :class:`ConfigError`."""
+    from faregate.store.address import FILE, parse_address
+
+    address = parse_address(place.url) if place.url else place.directory / FILE
+    return address if isinstance(address, Path) else None

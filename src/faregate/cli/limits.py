@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from faregate.cli.entity_json import limit_json, page_json
 from faregate.cli.entity_text import PlacedLimit, limit_text, limits_table, whom_text
-from faregate.cli.holder_options import LimitType
+from faregate.cli.holder_options import LimitType, WholeType
 from faregate.cli.ledger import as_json
 from faregate.cli.ledger_place import placed, stated
 from faregate.cli.ledger_work import changing, warn_unchecked
@@ -88,7 +88,7 @@ def show(identity: str, as_json_: bool, **given: Any) -> None:
 
 @limits.command()
 @click.argument("identity", metavar="ID")
-@click.argument("count", type=click.IntRange(0))
+@click.argument("count", type=WholeType())
 @JSON
 @placed
 def update(identity: str, count: int, as_json_: bool, **given: Any) -> None:

@@ -86,7 +86,7 @@ async def sheet_of(desk: Desk, word: str, kept: Holders) -> Sheet:
         for each in await list_limits(desk)
         if (each.entity.scope, each.entity.scope_id) == mine
     ]
-    known = await standings(desk.store, [each for each, _ in budgets])
+    known = await standings(desk, [each for each, _ in budgets])
     return Sheet(kept, budgets, limits, known)
 
 
@@ -112,7 +112,9 @@ def _add_list(group: click.Group, noun: Noun) -> None:
     for name, (meaning, _) in reversed(list(noun.narrowing.items())):
         command = click.option(f"--{name}", help=meaning)(command)
     command = click.option(
-        "--search", default="", help="Only those whose id, name or tags have this text in them."
+        "--search",
+        default="",
+        help="Only those whose id, name, tags or e-mail address have this text in them.",
     )(command)
     text = f"The {plural}, by id. 'show' tells how the budgets of one stand."
     group.command("list", help=text)(command)
@@ -120,7 +122,8 @@ def _add_list(group: click.Group, noun: Noun) -> None:
 
 def _fits(noun: Noun, kept: Holders, search: str, given: Mapping[str, Any]) -> bool:
     entity = kept.entity
-    texts = (kept.id, entity.name, *getattr(entity, "tags", ()))
+    email = entity.email if isinstance(entity, User) else ""
+    texts = (kept.id, entity.name, email, *getattr(entity, "tags", ()))
     return any(search in each.lower() for each in texts) and all(
         fits(entity, given[name])
         for name, (_, fits) in noun.narrowing.items()

@@ -1,4 +1,4 @@
-"""``faregate --config config.yaml``: the gateway; and ``faregate check``."""
+"""``faregate --config config.yaml``: the gateway."""
 
 import os
 import shutil
@@ -8,14 +8,13 @@ from pathlib import Path
 
 import click
 
+from faregate.cli.configuration import read_config, read_or_end
 from faregate.cli.master_key import check_weak, data_dir, find_key
-from faregate.config import ConfigProblems, General, Problem, Settings
-from faregate.config.loading import load
-from faregate.core.pricebook import PriceBook
+from faregate.config import General, Settings
 from faregate.errors import ConfigError, FaregateError
 from faregate.gateway.ledger import LedgerOptions
+from faregate.journal.journal import JournalOptions
 from faregate.store.address import parse_address
-from faregate.store.journal import JournalOptions
 
 
 @click.command()
@@ -35,16 +34,16 @@ from faregate.store.journal import JournalOptions
 )
 def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) -> None:
     """Run the gateway: OpenAI's API on one port, the exact fare on every answer."""
-    from faregate.gateway.edge_limits import EdgeLimits
-    from faregate.gateway.listen import bind, hosts, inherited
-    from faregate.gateway.server import Hooks
-    from faregate.gateway.server import serve as run
+    from faregate.edge.limits import EdgeLimits
+    from faregate.edge.listen import bind, hosts, inherited
+    from faregate.edge.server import Hooks
+    from faregate.edge.server import serve as run
     from faregate.prices.load import book_of
     from faregate.service import Boot, Service
 
     config = Path(path) if path else _default_config()
     book = book_of(os.environ)
-    settings = _load(config, book)
+    settings = read_or_end(config, book)
     for warning in settings.warnings:
         click.echo(str(warning), err=True)
     general = settings.general
@@ -75,7 +74,7 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
         master_key=key,
         book=book,
         salt_key=os.environ.get("FAREGATE_SALT_KEY", ""),
-        reread=lambda: _read_config(config, book),
+        reread=lambda: read_config(config, book),
         stamp=_stamp,
         shared=shared,
         workers=num_workers,
@@ -114,22 +113,6 @@ def serve(path: str | None, host: str, port: int, num_workers: int, otel: bool) 
     sys.exit(code)
 
 
-@click.command()
-@click.argument("path", type=click.Path(dir_okay=False))
-def check(path: str) -> None:
-    """Check a configuration without starting: every problem at once, with file and line."""
-    from faregate.prices.load import book_of
-
-    settings = _load(Path(path), book_of(os.environ))
-    for warning in settings.warnings:
-        click.echo(str(warning))
-    models, deployments = len(settings.models) + len(settings.wildcards), settings.deployments()
-    click.echo(
-        f"{path} is good: {models} model names, {len(deployments)} deployments,"
-        f" {len(settings.warnings)} warnings"
-    )
-
-
 def _ledger(general: General) -> LedgerOptions:
     """Where and how rows are kept. Raises a ClickException when that cannot be."""
     directory = data_dir(general.data_dir, os.environ)
@@ -150,6 +133,7 @@ def _ledger(general: General) -> LedgerOptions:
     return LedgerOptions(
         data_dir=directory,
         database_url=url,
+        time_zone=general.reporting_time_zone,
         on_outage=general.on_ledger_outage,
         journal=JournalOptions(fsync=general.journal_fsync),
     )
@@ -160,32 +144,6 @@ def _default_config() -> Path:
         if Path(name).is_file():
             return Path(name)
     raise click.UsageError("no configuration: pass --config FILE, or put a config.yaml here")
-
-
-def _load(path: Path, book: PriceBook) -> Settings:
-    try:
-        return _read_config(path, book)
-    except ConfigProblems as problems:
-        click.echo(str(problems), err=True)
-        errors = sum(problem.level == "error" for problem in problems.problems)
-        click.echo(f"{path}: {errors} error{'s' * (errors != 1)}; nothing was started", err=True)
-        raise click.exceptions.Exit(1) from None
-
-
-def _read_config(path: Path, book: PriceBook) -> Settings:
-    from faregate.admin.oidc_token import NOT_INSTALLED, installed
-    from faregate.gateway.catalog import reasons
-    from faregate.gateway.snapshot import unusable
-
-    settings = load(path, os.environ, _read, priced=reasons(book), usable=unusable)
-    if settings.general.oidc is not None and not installed():
-        problem = Problem(settings.files[0], 0, "general_settings.oidc", NOT_INSTALLED)
-        raise ConfigProblems((problem, *settings.warnings))
-    return settings
-
-
-def _read(path: Path) -> str:
-    return path.read_text("utf-8")
 
 
 def _stamp(settings: Settings) -> object:

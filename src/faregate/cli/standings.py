@@ -3,11 +3,13 @@
 import time
 from collections.abc import Iterable, Mapping
 
-from faregate.control.fields import find_zone
-from faregate.core.budget import Account, Budget, Spend, Standing, check
+import click
+
+from faregate.control.desk import Desk
+from faregate.core.budget import Budget, Spend, Standing, check
 from faregate.core.holds import Accounts
-from faregate.core.windows import bounds, slotting
-from faregate.store.protocol import Store
+from faregate.core.zones import read_zone
+from faregate.store.account_spends import questions_of, spends_of
 
 Standings = Mapping[str, Standing]
 """By the budget's id."""
@@ -15,23 +17,30 @@ Standings = Mapping[str, Standing]
 NOT_KNOWN: Standings = {}
 
 
-async def standings(store: Store, budgets: Iterable[Budget]) -> Standings:
-    """What was spent on budgets in their windows of now, what is left, when they reset."""
+async def standings(desk: Desk, budgets: Iterable[Budget]) -> Standings:
+    """What was spent on budgets in their windows of now, what is left, when they reset.
+
+    What was spent under the aliases of a model is the model's, too. Where no configuration says
+    which there are, a remark on stderr says that it is not in it.
+    """
     now = time.time()
-    accounts = {each.id: check(each, find_zone(each.zone)) for each in budgets}
-    book = Accounts()
+    accounts = {each.id: check(each, read_zone(each.zone)) for each in budgets}
+    if desk.models is None and any(each.scope == "model" for each in accounts.values()):
+        click.echo(
+            "warning: calls under an alias of a model are not in what its budget has spent, since"
+            " no configuration was read; --config says which aliases there are",
+            err=True,
+        )
+    questions, whose = [], []
     for account in accounts.values():
-        book.restore([account], await _spends(store, account, now), now)
+        other = desk.aliases.get(account.scope_id, ()) if account.scope == "model" else ()
+        asked = questions_of(account, (account.scope_id, *other), now)
+        questions += asked
+        whose += [account] * len(asked)
+    spends: list[Spend] = []
+    for account, amounts in zip(whose, await desk.store.spent(questions), strict=True):
+        spends += spends_of(account, amounts, now)
+    book = Accounts()
+    book.restore(accounts.values(), spends, now)
     found = {name: book.standing(account, now) for name, account in accounts.items()}
     return {name: each for name, each in found.items() if each is not None}
-
-
-async def _spends(store: Store, account: Account, now: float) -> list[Spend]:
-    width: float | None = None
-    if account.window.rolling:
-        width = slotting(account.window).width / 1000
-        since = now - account.window.seconds - width
-    else:
-        since = bounds(account.window, now, account.zone).start
-    found = await store.spent(account.scope, account.scope_id, since, width)
-    return [Spend(account.id, now if width is None else at, amount) for at, amount in found]

@@ -24,9 +24,13 @@ def users() -> None:
     """
 
 
+EMAIL = click.option("--email", help="Their address, for people. '' takes it away.")
+
+
 @users.command()
 @click.option("--id", "identity", default="", help="Default: made from the name.")
 @described
+@EMAIL
 @limited
 @JSON
 @placed
@@ -46,6 +50,7 @@ def make(identity: str, as_json_: bool, **given: Any) -> None:
 @users.command()
 @click.argument("identity", metavar="ID")
 @described
+@EMAIL
 @relimited
 @JSON
 @placed
@@ -83,7 +88,7 @@ noun_commands.add(
 
 def _fields(given: dict[str, Any], present: User | None = None) -> UserFields:
     return UserFields(
-        **noun_commands.plain(given, ("name",)),
+        **noun_commands.plain(given, ("name", "email")),
         **carried(given, present),
         models=texts(given["models"]),
         metadata=metadata(given["metadata"], {} if present is None else present.metadata),

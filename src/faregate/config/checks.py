@@ -1,6 +1,6 @@
 """What can only be said of a configuration as a whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -8,7 +8,7 @@ from faregate.config.kinds import Placed
 from faregate.config.problems import Problem
 from faregate.config.reading import Reader, nearest
 from faregate.config.sections import LISTS, Sections
-from faregate.config.settings import ModelDeployment, Settings
+from faregate.config.settings import Awaited, ModelDeployment, Settings
 from faregate.types import Deployment
 
 Priced = Callable[[Deployment], str | None]
@@ -29,15 +29,20 @@ class Whole(Struct, frozen=True):
 
 def check(
     whole: Whole, reader: Reader, priced: Priced | None, usable: Usable | None = None
-) -> None:
-    """Note what does not fit together."""
+) -> tuple[Awaited, ...]:
+    """Note what does not fit together; give the names that only a ledger's database can have."""
     settings = whole.settings
     if not settings.deployments() and not reader.failed:
         file = settings.files[0]
         message = "names no model: every call is refused until a deployment is added"
         reader.add(Problem(file, 0, "model_list", message, "warning"))
-    _check_fallbacks(whole, reader)
+    _check_own(whole, reader)
     _check_aliases(whole, reader)
+    awaited = tuple(dict.fromkeys((*_strange_fallbacks(whole), *_strange_aliases(whole))))
+    if not settings.general.ledger:
+        for strange in awaited:
+            reader.add(strange.problem)
+        awaited = ()
     for entry in settings.deployments():
         if priced is not None:
             _check_price(entry, priced, reader)
@@ -45,43 +50,57 @@ def check(
         _check_usable(settings.deployments(), usable, reader)
     for name, entries in settings.models.items():
         _check_group(name, entries, reader)
+    return awaited
 
 
-def _check_fallbacks(whole: Whole, reader: Reader) -> None:
+def _check_own(whole: Whole, reader: Reader) -> None:
     for name in LISTS:
         section = whole.found.routing(name)
-        path = f"{section.path}.{name}"
         for model, others in section.get(name, ()):
-            if model.name != "*":
-                _known(model, whole, path, reader, "no request can reach this list: ")
             for other in others:
-                _known(other, whole, path, reader)
                 if other.name == model.name:
+                    path = f"{section.path}.{name}"
                     message = f"{model.name!r} is its own fallback, which is passed over"
                     reader.add(Problem(other.file, other.line, path, message, "warning"))
-    section = whole.found.routing("default_fallbacks")
-    for other in section.get("default_fallbacks", ()):
-        _known(other, whole, f"{section.path}.default_fallbacks", reader)
-
-
-def _known(placed: Placed, whole: Whole, path: str, reader: Reader, because: str = "") -> None:
-    if placed.name in whole.stated or whole.settings.find(placed.name):
-        return
-    hint = nearest(placed.name, (*whole.settings.names(), *whole.stated))
-    message = f"{because}no model is named {placed.name[:80]!r}{hint}"
-    reader.note_line(placed.file, placed.line, path, message)
 
 
 def _check_aliases(whole: Whole, reader: Reader) -> None:
     section = whole.found.routing("model_group_alias")
     path = f"{section.path}.model_group_alias"
-    aliases = whole.settings.routing.model_group_alias
-    for alias, target, _ in section.get("model_group_alias", ()):
+    for alias, _, _ in section.get("model_group_alias", ()):
         if alias.name in whole.stated:
             message = f"{alias.name!r} is a model of its own, so the alias is never used"
             reader.add(Problem(alias.file, alias.line, path, message, "warning"))
-        elif alias.name in aliases and target.name not in aliases:
-            _known(target, whole, path, reader)
+
+
+def _strange_fallbacks(whole: Whole) -> Iterator[Awaited]:
+    for name in LISTS:
+        section = whole.found.routing(name)
+        path = f"{section.path}.{name}"
+        for model, others in section.get(name, ()):
+            if model.name != "*":
+                yield from _strange(model, whole, path, "no request can reach this list: ")
+            for other in others:
+                yield from _strange(other, whole, path)
+    section = whole.found.routing("default_fallbacks")
+    for other in section.get("default_fallbacks", ()):
+        yield from _strange(other, whole, f"{section.path}.default_fallbacks")
+
+
+def _strange_aliases(whole: Whole) -> Iterator[Awaited]:
+    section = whole.found.routing("model_group_alias")
+    aliases = whole.settings.routing.model_group_alias
+    for alias, target, _ in section.get("model_group_alias", ()):
+        if alias.name not in whole.stated and alias.name in aliases and target.name not in aliases:
+            yield from _strange(target, whole, f"{section.path}.model_group_alias")
+
+
+def _strange(placed: Placed, whole: Whole, path: str, because: str = "") -> Iterator[Awaited]:
+    if placed.name in whole.stated or whole.settings.find(placed.name):
+        return
+    hint = nearest(placed.name, (*whole.settings.names(), *whole.stated))
+    message = f"{because}no model is named {placed.name[:80]!r}{hint}"
+    yield Awaited(placed.name, Problem(placed.file, placed.line, path, message))
 
 
 def _check_price(entry: ModelDeployment, priced: Priced, reader: Reader) -> None:

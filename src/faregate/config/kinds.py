@@ -10,18 +10,21 @@ from faregate.config.document import Items, Node, Scalar, Table, plain
 from faregate.config.secret import Secret
 from faregate.core.pricebook import SCOPES, is_scope
 from faregate.core.windows import BudgetWindow, parse_window
+from faregate.core.zones import find_zone
 from faregate.errors import ConfigError
 from faregate.money import MoneyError, parse_price, parse_usd
 from faregate.providers.auth import resolve_secret
 from faregate.wire.router_controls import check_controls
 
 _REFERENCE = "os.environ/"
-_NUMBER = re.compile(r"[+-]?(\d[\d_]{0,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,2})?\Z")
+_NUMBER = re.compile(
+    r"[+-]?([0-9][0-9_]{0,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?\Z"
+)
 _WORD = re.compile(r"[\w.:/@*+-]{1,24}\Z")  # keys are longer
-_SIZE = re.compile(r"(\d{1,15})\s*(|b|kb|mb|gb|kib|mib|gib)\Z", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15})\s*(|b|kb|mb|gb|kib|mib|gib)\Z", re.IGNORECASE)
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _SIZES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
-_SPAN = re.compile(r"(\d{1,9})\s*(s|m|h|d|w|mo|)\Z", re.IGNORECASE)
+_SPAN = re.compile(r"([0-9]{1,9})\s*(s|m|h|d|w|mo|)\Z", re.IGNORECASE)
 _SPANS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_592_000}
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*\Z")
@@ -321,6 +324,15 @@ def _window(node: Node, environ: Environ) -> BudgetWindow:
         raise Wrong(node, str(error)) from None
 
 
+def _zone(node: Node, environ: Environ) -> str:
+    found = text_of(node, environ, "a time zone")
+    try:
+        find_zone(found)
+    except ConfigError as error:
+        raise Wrong(node, str(error)) from None
+    return found
+
+
 def _scope(node: Node, environ: Environ) -> str:
     found = text_of(node, environ).lower()
     if not is_scope(found):
@@ -381,5 +393,6 @@ DISCOUNT = Kind(
 )
 SIZE = Kind("bytes, or a size such as 10MiB", {"type": ["integer", "string"]}, _size)
 SPAN = Kind("seconds, or a span such as 30d", {"type": ["integer", "string"]}, _span)
+ZONE = Kind("a time zone, such as Europe/Berlin", {"type": "string"}, _zone)
 WINDOW = Kind("a window such as `daily`, `7d` or `rolling 24h`", {"type": "string"}, _window)
 VERIFY = Kind("true, false or the path of a CA file", {"type": ["boolean", "string"]}, _verify)

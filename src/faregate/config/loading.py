@@ -20,7 +20,7 @@ from faregate.config.sections import (
     top_section,
     variables,
 )
-from faregate.config.settings import ModelDeployment, Settings, Shared
+from faregate.config.settings import Awaited, ModelDeployment, Settings, Shared
 
 
 def load(
@@ -40,7 +40,8 @@ def load(
     entries take over from the sections of the text.
 
     Raises :class:`~faregate.config.problems.ConfigProblems` with everything that is wrong, warnings
-    included. With warnings alone, they are in ``Settings.warnings``.
+    included. With warnings alone, they are in ``Settings.warnings``. Models that only the ledger's
+    database can have are in ``Settings.awaited``.
     """
     reader = Reader(environ)
     gathered = gather(path, read, reader)
@@ -72,11 +73,18 @@ def load(
         shared=shared,
         files=gathered.files,
     )
-    check(Whole(settings, found, _stated(nodes)), reader, priced, usable)
-    problems = _sorted(reader, gathered)
+    awaited = check(Whole(settings, found, _stated(nodes)), reader, priced, usable)
     if reader.failed:
-        raise ConfigProblems(problems)
-    return structs.replace(settings, warnings=problems)
+        for each in awaited:
+            reader.add(unsure(each, "the ledger's database was not asked"))
+        raise ConfigProblems(_sorted(reader, gathered))
+    return structs.replace(settings, warnings=_sorted(reader, gathered), awaited=awaited)
+
+
+def unsure(awaited: Awaited, why: str) -> Problem:
+    """A warning of a name that no entry has, while it is not known whether the database has it."""
+    message = f"{awaited.problem.message} ({why})"
+    return structs.replace(awaited.problem, message=message, level="warning")
 
 
 def joined(settings: Settings, more: Iterable[ModelDeployment]) -> Settings:

@@ -15,6 +15,12 @@ GENERAL: Keys = {
         "The ledger's database: `postgresql://…` or `sqlite:///…`; a SQLite file in the data"
         " directory when absent.",
     ),
+    "reporting_time_zone": Key(
+        kinds.ZONE,
+        "The zone whose days spend is summed by, for everybody; when absent, what the ledger has:"
+        " UTC, unless another was stated before.",
+        ours=True,
+    ),
     "on_ledger_outage": Key(
         kinds.choice("serve", "refuse"),
         "What happens to calls while the database does not answer.",

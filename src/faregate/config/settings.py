@@ -210,6 +210,8 @@ class General(Struct, frozen=True, kw_only=True):
     allow_weak_master_key: bool = False
     ledger: bool = True
     database_url: Secret | None = None
+    reporting_time_zone: str = ""
+    """An IANA name; empty: what the ledger has."""
     on_ledger_outage: Literal["serve", "refuse"] = "serve"
     journal_fsync: Literal["none", "group"] = "none"
     data_dir: str = ""
@@ -248,6 +250,23 @@ class Shared(Struct, frozen=True, kw_only=True):
     defaults: Mapping[str, Any] = {}
 
 
+class Awaited(Struct, frozen=True):
+    """A model that fallbacks or aliases name and that no entry of the files has. The ledger's
+    database may have it, now or later."""
+
+    name: str
+    problem: Problem
+    """What is wrong while there is none."""
+
+    @property
+    def told(self) -> str:
+        """The same as a sentence for whoever runs the gateway."""
+        problem = self.problem
+        said = problem.message if problem.message.endswith("?") else f"{problem.message}."
+        place = f"{problem.file}:{problem.line}: {problem.key}"
+        return f"{place}: {said} This has no effect until there is one."
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """A whole configuration."""
 
@@ -262,6 +281,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     """Every file that was read, the main one first; watch these."""
     warnings: tuple[Problem, ...] = ()
+    awaited: tuple[Awaited, ...] = ()
+    """Always none without a ledger: then each of them is an error."""
+
+    def unmet(self) -> tuple[Awaited, ...]:
+        """Those of ``awaited`` that nothing has, with the deployments that were joined so far."""
+        return tuple(each for each in self.awaited if not self.find(each.name))
 
     def find(self, model: str) -> tuple[ModelDeployment, ...]:
         """The deployments a client's model name stands for; empty for a name nobody knows.
@@ -298,9 +323,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         )
 
     def names(self) -> tuple[str, ...]:
-        """Every model name that can be listed: exact names, then aliases that are not hidden."""
+        """Every model name that can be listed: exact names, then aliases that are not hidden and
+        lead to a model."""
         routing = self.routing
-        shown = (name for name in routing.model_group_alias if name not in routing.hidden_aliases)
+        shown = (
+            name
+            for name in routing.model_group_alias
+            if name not in routing.hidden_aliases and self.find(name)
+        )
         return tuple(dict.fromkeys((*self.models, *shown)))
 
     def deployments(self) -> tuple[ModelDeployment, ...]:

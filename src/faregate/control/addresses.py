@@ -9,7 +9,7 @@ import socket
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
-from faregate.core.endpoints import AZURE_EXAMPLE, split_base
+from faregate.core.endpoints import AZURE_EXAMPLE, is_azure_host, split_base
 
 _SERVICES = ("metadata", "metadata.google.internal", "metadata.goog", "instance-data")
 _SERVICE_ADDRESSES = frozenset(
@@ -38,6 +38,11 @@ def trouble(api_base: str) -> str:
         return (
             "is a page of the portal: copy the endpoint that the deployment's page shows, such as "
             f"{AZURE_EXAMPLE}"
+        )
+    if is_azure_host(host) and f"{parts.path.lower()}/".startswith("/anthropic/"):
+        return (
+            "is where Anthropic's Messages API answers, which is not what is called here: write "
+            f"https://{host} for Chat Completions"
         )
     if host in _SERVICES or (address is not None and _is_service(address)):
         return "is an address of the cloud's own services, which no model answers at"

@@ -13,6 +13,7 @@ from faregate.control.errors import FieldError, about
 from faregate.control.scopes import check_scope
 from faregate.core.budget import Budget, Payer, Reserving, check
 from faregate.core.windows import BudgetWindow
+from faregate.core.zones import read_zone
 from faregate.money import Usd
 
 _MOST = 20
@@ -144,7 +145,7 @@ def _checked(budget: Budget) -> Budget:
     if budget.soft_limit is not None and budget.soft_limit > budget.limit:
         raise FieldError("soft_limit", "is above the limit, so it would never be reached")
     with about(""):
-        check(budget, fields.find_zone(budget.zone))
+        check(budget, read_zone(budget.zone))
     return budget
 
 

@@ -7,7 +7,7 @@ theirs made on top of it.
 
 import secrets
 from base64 import b32encode
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -47,6 +47,8 @@ class Desk(Struct, frozen=True, kw_only=True):
     """Model names and patterns that are configured; None: not known, so names are not checked."""
     deployments: Collection[str] | None = None
     """Ids of deployments; None: not known."""
+    aliases: Mapping[str, tuple[str, ...]] = {}
+    """The other names of a model: what is spent under them is the model's, too."""
     entropy: Callable[[int], bytes] = secrets.token_bytes
 
 

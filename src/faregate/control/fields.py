@@ -4,15 +4,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from faregate.control.errors import FieldError, about
 from faregate.core.budget import MOST
 from faregate.core.keys import check_name
 from faregate.core.windows import BudgetWindow, parse_window
-from faregate.errors import ConfigError
+from faregate.core.zones import find_zone
 from faregate.money import Usd, parse_usd
 
 _SPAN = re.compile(r"([0-9]{1,9})\s*(s|sec|m|min|h|d|w|mo|y)\Z", re.IGNORECASE)
@@ -21,6 +20,8 @@ _SPANS = {
     "mo": 2_592_000, "y": 31_536_000,
 }  # fmt: skip
 _LATEST = 253_402_300_799.0  # the end of the year 9999
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\Z")
+_LONGEST_EMAIL = 254
 _MOST_TAGS, _LONGEST_TAG = 50, 100
 _MOST_MODELS, _LONGEST_MODEL = 500, 256
 _MOST_METADATA = 16 * 1024
@@ -50,18 +51,6 @@ def zone(field: str, name: str) -> str:
     with about(field):
         find_zone(name)
     return name
-
-
-def find_zone(name: str) -> tzinfo:
-    """The time zone of an IANA name. Raises :class:`ConfigError`."""
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown names, such that are paths, and directories
-        raise ConfigError(
-            f"{name[:60]!r} is no time zone; use an IANA name such as Europe/Berlin or UTC"
-        ) from None
 
 
 def span(field: str, value: str | float) -> float:
@@ -118,6 +107,17 @@ def name(field: str, text: str) -> str:
     with about(field):
         check_name("a name", text)
     return text.strip()
+
+
+def email(field: str, text: str) -> str:
+    """An address for people; empty for none. Whether mail arrives there is not asked. Raises
+    :class:`FieldError`."""
+    found = text.strip()
+    if found and (
+        len(found) > _LONGEST_EMAIL or not found.isprintable() or not _EMAIL.match(found)
+    ):
+        raise FieldError(field, f"{text[:80]!r} is no e-mail address, such as ada@example.com")
+    return found
 
 
 def texts(field: str, values: Iterable[str]) -> tuple[str, ...]:

@@ -1,25 +1,22 @@
 """Keys: made, changed, rotated, blocked, deleted. A key is shown once, and kept as its hash."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
 
-from faregate.control import budgets, fields, limits
+from faregate.control import fields, holders
 from faregate.control.belongings import remove_belongings
-from faregate.control.budgets import BudgetFields
-from faregate.control.desk import Desk, Kept, create_fresh, edit, read, read_all
+from faregate.control.desk import Desk, Kept, edit, read, read_all
 from faregate.control.desk import remove as remove_entity
 from faregate.control.errors import ConflictError, FieldError, about
-from faregate.control.limits import LimitFields
+from faregate.control.holders import HolderFields
 from faregate.control.scopes import check_exists
 from faregate.core.keys import (
     ENTROPY,
     Key,
     Role,
     check_key,
-    check_models,
     hash_key,
     make_key,
     redact,
@@ -29,24 +26,16 @@ from faregate.core.keys import (
 ROLES: tuple[Role, ...] = ("", "viewer", "admin")
 
 
-class KeyFields(Struct, frozen=True, kw_only=True):
+class KeyFields(HolderFields, frozen=True, kw_only=True):
     """What is said of a key: of a new one, or what changes. What is not stated stays as it is."""
 
-    name: str | UnsetType = UNSET
     role: str | UnsetType = UNSET
     """Empty, ``viewer`` or ``admin``."""
     team: str | UnsetType = UNSET
     user: str | UnsetType = UNSET
-    models: Sequence[str] | UnsetType = UNSET
     expires: str | float | UnsetType | None = UNSET
     """A span from now on, an instant, or None for never."""
-    blocked: bool | UnsetType = UNSET
     tags: Sequence[str] | UnsetType = UNSET
-    metadata: Mapping[str, Any] | UnsetType = UNSET
-    budgets: Sequence[BudgetFields] | UnsetType = UNSET
-    """All of them, at most one a window."""
-    limits: Sequence[LimitFields] | UnsetType = UNSET
-    """All of them."""
 
 
 class Issued(Struct, frozen=True):
@@ -74,11 +63,7 @@ async def make(desk: Desk, wanted: KeyFields, *, secret: str = "") -> Issued:
         updated_at=desk.now,
         **stated,
     )
-    _with_limits(desk, replace(plain, id="checked"), wanted)
-    made = await create_fresh(
-        desk, plain.name, lambda chosen: _with_limits(desk, replace(plain, id=chosen), wanted)
-    )
-    return Issued(made, chosen)
+    return Issued(await holders.make(desk, plain, wanted), chosen)
 
 
 async def update(
@@ -87,12 +72,7 @@ async def update(
     """Change a key. Budgets keep what was spent on them. Raises :class:`FieldError`,
     :class:`UnknownEntityError`, :class:`~faregate.store.errors.VersionConflictError`."""
     stated = await _checked(desk, changes)
-
-    def change(key: Key) -> Key:
-        changed = _with_limits(desk, replace(key, **stated), changes)
-        return key if changed == key else replace(changed, updated_at=desk.now)
-
-    return await edit(desk, Key, identity, version, change)
+    return await holders.change(desk, Key, identity, stated, changes, version)
 
 
 async def rotate(
@@ -161,10 +141,7 @@ async def _secret(desk: Desk, brought: str) -> str:
 
 
 async def _checked(desk: Desk, wanted: KeyFields) -> dict[str, Any]:
-    """The fields that are stated, but budgets and limits, which need the key's id."""
-    found: dict[str, Any] = {}
-    if wanted.name is not UNSET:
-        found["name"] = fields.name("name", wanted.name)
+    found = holders.checked(desk, wanted)
     if wanted.role is not UNSET:
         found["role"] = _role(wanted.role)
     for noun, identity in (("team", wanted.team), ("user", wanted.user)):
@@ -172,34 +149,11 @@ async def _checked(desk: Desk, wanted: KeyFields) -> dict[str, Any]:
             if identity:
                 await check_exists(desk, noun, noun, identity)
             found[noun] = identity
-    if wanted.models is not UNSET:
-        found["models"] = checked_models(desk, wanted.models)
     if wanted.expires is not UNSET:
         found["expires_at"] = fields.expiry("expires", wanted.expires, desk.now)
-    if wanted.blocked is not UNSET:
-        found["blocked"] = wanted.blocked
     if wanted.tags is not UNSET:
         found["tags"] = fields.texts("tags", wanted.tags)
-    if wanted.metadata is not UNSET:
-        found["metadata"] = fields.metadata("metadata", wanted.metadata)
     return found
-
-
-def checked_models(desk: Desk, wanted: Sequence[str]) -> tuple[str, ...]:
-    """Patterns of models that somebody may call. Raises :class:`FieldError`."""
-    found = fields.patterns("models", wanted)
-    if desk.models is not None:
-        with about("models"):
-            check_models(found, desk.models)
-    return found
-
-
-def _with_limits(desk: Desk, key: Key, wanted: KeyFields) -> Key:
-    if wanted.budgets is not UNSET:
-        key = replace(key, budgets=budgets.embedded("key", key.id, wanted.budgets))
-    if wanted.limits is not UNSET:
-        key = replace(key, limits=limits.embedded(desk, "key", key.id, wanted.limits))
-    return key
 
 
 def _role(role: str) -> Role:

@@ -1,49 +1,34 @@
 """Teams: people and keys with budgets, limits and models in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from faregate.control import budgets, fields, limits
+from faregate.control import fields, holders
 from faregate.control.belongings import remove_belongings
-from faregate.control.budgets import BudgetFields
-from faregate.control.desk import Desk, Kept, check_id, create, create_fresh, edit, read, read_all
+from faregate.control.desk import Desk, Kept, edit, read, read_all
 from faregate.control.desk import remove as remove_entity
 from faregate.control.errors import ConflictError
-from faregate.control.keys import checked_models
-from faregate.control.limits import LimitFields
+from faregate.control.holders import HolderFields
 from faregate.control.scopes import check_exists
 from faregate.core.keys import Key, Team
 
 
-class TeamFields(Struct, frozen=True, kw_only=True):
+class TeamFields(HolderFields, frozen=True, kw_only=True):
     """What is said of a team: of a new one, or what changes."""
 
-    name: str | UnsetType = UNSET
     members: Sequence[str] | UnsetType = UNSET
     """Ids of users; all of them."""
-    models: Sequence[str] | UnsetType = UNSET
-    blocked: bool | UnsetType = UNSET
     tags: Sequence[str] | UnsetType = UNSET
-    metadata: Mapping[str, Any] | UnsetType = UNSET
-    budgets: Sequence[BudgetFields] | UnsetType = UNSET
-    limits: Sequence[LimitFields] | UnsetType = UNSET
 
 
 async def make(desk: Desk, wanted: TeamFields, *, identity: str = "") -> Kept[Team]:
     """A new team; without an id it gets one made from its name."""
     stated = await _checked(desk, wanted)
     plain = Team(id="", created_at=desk.now, updated_at=desk.now, **stated)
-
-    def made(chosen: str) -> Team:
-        return _with_limits(desk, replace(plain, id=chosen), wanted)
-
-    if identity:
-        return await create(desk, check_id("team", identity), made(identity))
-    made("checked")
-    return await create_fresh(desk, plain.name or "team", made)
+    return await holders.make(desk, plain, wanted, identity=identity)
 
 
 async def update(
@@ -51,12 +36,7 @@ async def update(
 ) -> Kept[Team]:
     """Change a team."""
     stated = await _checked(desk, changes)
-
-    def change(team: Team) -> Team:
-        changed = _with_limits(desk, replace(team, **stated), changes)
-        return team if changed == team else replace(changed, updated_at=desk.now)
-
-    return await edit(desk, Team, identity, version, change)
+    return await holders.change(desk, Team, identity, stated, changes, version)
 
 
 async def add_member(desk: Desk, identity: str, user: str) -> Kept[Team]:
@@ -122,27 +102,11 @@ async def check_no_keys(desk: Desk, noun: str, identity: str) -> None:
 
 
 async def _checked(desk: Desk, wanted: TeamFields) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if wanted.name is not UNSET:
-        found["name"] = fields.name("name", wanted.name)
+    found = holders.checked(desk, wanted)
     if wanted.members is not UNSET:
         found["members"] = tuple(dict.fromkeys(wanted.members))
         for each in found["members"]:
             await check_exists(desk, "members", "user", each)
-    if wanted.models is not UNSET:
-        found["models"] = checked_models(desk, wanted.models)
-    if wanted.blocked is not UNSET:
-        found["blocked"] = wanted.blocked
     if wanted.tags is not UNSET:
         found["tags"] = fields.texts("tags", wanted.tags)
-    if wanted.metadata is not UNSET:
-        found["metadata"] = fields.metadata("metadata", wanted.metadata)
     return found
-
-
-def _with_limits(desk: Desk, team: Team, wanted: TeamFields) -> Team:
-    if wanted.budgets is not UNSET:
-        team = replace(team, budgets=budgets.embedded("team", team.id, wanted.budgets))
-    if wanted.limits is not UNSET:
-        team = replace(team, limits=limits.embedded(desk, "team", team.id, wanted.limits))
-    return team

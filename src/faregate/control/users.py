@@ -1,44 +1,28 @@
 """Users: people, or programs, that own keys."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
+from msgspec import UNSET, UnsetType
 
-from faregate.control import budgets, fields, limits, teams
+from faregate.control import fields, holders, teams
 from faregate.control.belongings import remove_belongings
-from faregate.control.budgets import BudgetFields
-from faregate.control.desk import Desk, Kept, check_id, create, create_fresh, edit, read, read_all
+from faregate.control.desk import Desk, Kept, read, read_all
 from faregate.control.desk import remove as remove_entity
-from faregate.control.keys import checked_models
-from faregate.control.limits import LimitFields
+from faregate.control.holders import HolderFields
 from faregate.core.keys import User
 
 
-class UserFields(Struct, frozen=True, kw_only=True):
+class UserFields(HolderFields, frozen=True, kw_only=True):
     """What is said of a user: of a new one, or what changes."""
 
-    name: str | UnsetType = UNSET
-    models: Sequence[str] | UnsetType = UNSET
-    blocked: bool | UnsetType = UNSET
-    metadata: Mapping[str, Any] | UnsetType = UNSET
-    budgets: Sequence[BudgetFields] | UnsetType = UNSET
-    limits: Sequence[LimitFields] | UnsetType = UNSET
+    email: str | UnsetType = UNSET
 
 
 async def make(desk: Desk, wanted: UserFields, *, identity: str = "") -> Kept[User]:
     """A new user; without an id they get one made from their name."""
     stated = _checked(desk, wanted)
     plain = User(id="", created_at=desk.now, updated_at=desk.now, **stated)
-
-    def made(chosen: str) -> User:
-        return _with_limits(desk, replace(plain, id=chosen), wanted)
-
-    if identity:
-        return await create(desk, check_id("user", identity), made(identity))
-    made("checked")
-    return await create_fresh(desk, plain.name or "user", made)
+    return await holders.make(desk, plain, wanted, identity=identity)
 
 
 async def update(
@@ -46,12 +30,7 @@ async def update(
 ) -> Kept[User]:
     """Change a user."""
     stated = _checked(desk, changes)
-
-    def change(user: User) -> User:
-        changed = _with_limits(desk, replace(user, **stated), changes)
-        return user if changed == user else replace(changed, updated_at=desk.now)
-
-    return await edit(desk, User, identity, version, change)
+    return await holders.change(desk, User, identity, stated, changes, version)
 
 
 async def block(
@@ -83,21 +62,7 @@ async def every(desk: Desk) -> list[Kept[User]]:
 
 
 def _checked(desk: Desk, wanted: UserFields) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if wanted.name is not UNSET:
-        found["name"] = fields.name("name", wanted.name)
-    if wanted.models is not UNSET:
-        found["models"] = checked_models(desk, wanted.models)
-    if wanted.blocked is not UNSET:
-        found["blocked"] = wanted.blocked
-    if wanted.metadata is not UNSET:
-        found["metadata"] = fields.metadata("metadata", wanted.metadata)
+    found = holders.checked(desk, wanted)
+    if wanted.email is not UNSET:
+        found["email"] = fields.email("email", wanted.email)
     return found
-
-
-def _with_limits(desk: Desk, user: User, wanted: UserFields) -> User:
-    if wanted.budgets is not UNSET:
-        user = replace(user, budgets=budgets.embedded("user", user.id, wanted.budgets))
-    if wanted.limits is not UNSET:
-        user = replace(user, limits=limits.embedded(desk, "user", user.id, wanted.limits))
-    return user

@@ -9,7 +9,7 @@ from faregate.money import Usd
 from faregate.types import Deployment, OwnPrices, Scope, Usage
 
 METHOD = (
-    "The tokens of each UTC day as they were used, at the list price of the model in the router's "
+    "The tokens of each day as they were used, at the list price of the model in the router's "
     "scope that was in force when the day began; standard tier, short context, no routing fee, no "
     "discount. Another model would have used other numbers of tokens; that is not guessed at."
 )

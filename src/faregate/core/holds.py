@@ -51,7 +51,7 @@ class Accounts:
         tallies = []
         unknown: list[str] = []
         refused: Refused | None = None
-        for claim in _checked(claims):
+        for claim in checked(claims):
             account, amount = claim.account, claim.amount
             tally = self._tallies.get(account.id)
             if tally is None or tally.account is not account:
@@ -189,7 +189,8 @@ class Accounts:
         return tuple(reached)
 
 
-def _checked(claims: Sequence[Claim]) -> Iterable[Claim]:
+def checked(claims: Sequence[Claim]) -> Iterable[Claim]:
+    """The claims of one call. Raises ValueError for two on one account and a negative amount."""
     if len(claims) > 1 and len({claim.account.id for claim in claims}) != len(claims):
         raise ValueError("two claims on one account: add them up")
     for claim in claims:

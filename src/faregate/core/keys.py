@@ -88,6 +88,8 @@ class User(Struct, frozen=True, kw_only=True):
 
     id: str
     name: str = ""
+    email: str = ""
+    """How to reach them. Nothing is sent there, and it gives no right."""
     models: tuple[str, ...] = ()
     blocked: bool = False
     metadata: Mapping[str, Any] = {}

@@ -46,6 +46,7 @@ LIMITS: dict[str, Limits] = {
     "grok-4": Limits(256_000, 256_000),
     "grok-4.6": Limits(1_000_000, 1_000_000),
     "grok-4-1-fast": Limits(2_000_000, 2_000_000, thinks_beyond=True),
+    "grok-4.1-fast": Limits(2_000_000, 2_000_000, thinks_beyond=True),
     "grok-4-fast": Limits(2_000_000, 2_000_000, thinks_beyond=True),
     "fw-glm": Limits(202_752, 202_752),
     "fw-kimi": Limits(262_144, 262_144),
@@ -53,6 +54,14 @@ LIMITS: dict[str, Limits] = {
     "claude-haiku-4-5": Limits(200_000, 64_000),
     "claude-sonnet-4-5": Limits(1_000_000, 64_000),
 }
+
+OF_LIST: dict[str, dict[str, Limits]] = {
+    "azure": {
+        "grok-4-1-fast": Limits(2_000_000, 128_000, thinks_beyond=True),
+        "grok-4.1-fast": Limits(2_000_000, 128_000, thinks_beyond=True),
+    },
+}
+"""Where a provider serves less than a model's maker, by the provider's name in the price book."""
 
 POOL = (
     "gpt-6-astra", "gpt-5.6-sol", "gpt-5.6-terra", "gpt-5.6-luna", "gpt-5.5", "gpt-5.4",
@@ -68,9 +77,12 @@ POOL = (
 _BY_LENGTH = sorted(LIMITS, key=len, reverse=True)
 
 
-def limits_of(model: str) -> Limits:
-    """The limits of a model by its name, in any case."""
+def limits_of(model: str, price_list: str = "") -> Limits:
+    """The limits of a model by its name, in any case, at the provider of this price list."""
     lower = model.lower()
+    for name, found in OF_LIST.get(price_list, {}).items():
+        if lower.startswith(name):
+            return found
     for name in _BY_LENGTH:
         if lower.startswith(name):
             return LIMITS[name]

@@ -38,11 +38,24 @@ class SseDecoder:
         """Bytes held of an event that is not complete yet."""
         return len(self._buffer)
 
+    def is_one_event(self, chunk: bytes) -> bool:
+        """Whether ``chunk``, the next one, is one event with one line of data, which
+        :meth:`feed` would give as ``chunk[6:-2]``: nearly always, chunk by chunk."""
+        return (
+            chunk.startswith(b"data: ")
+            and chunk.find(b"\n") == len(chunk) - 2
+            and chunk.endswith(b"\n")
+            and b"\r" not in chunk
+            and self._started
+            and not self._buffer
+            and not self._after_cr
+        )
+
     def feed(self, chunk: bytes) -> list[Event]:
         """The events completed by ``chunk``, in order. Raises :class:`SseError` past the limit."""
-        buffer = self._buffer
-        if not buffer and self._started and _is_one_event(chunk) and not self._after_cr:
+        if self.is_one_event(chunk):
             return [Event(chunk[6:-2])]
+        buffer = self._buffer
         buffer += self._with_newlines(chunk)
         if not self._started and not self._skip_mark():
             return []
@@ -94,16 +107,6 @@ class SseDecoder:
             del buffer[:3]
         self._started = True
         return True
-
-
-def _is_one_event(chunk: bytes) -> bool:
-    """Whether ``chunk`` is one event with one line of data: nearly always, chunk by chunk."""
-    return (
-        chunk.startswith(b"data: ")
-        and chunk.find(b"\n") == len(chunk) - 2
-        and chunk.endswith(b"\n")
-        and b"\r" not in chunk
-    )
 
 
 def _event(block: bytes) -> Event | None:

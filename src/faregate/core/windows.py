@@ -142,9 +142,9 @@ def bounds(window: BudgetWindow, now: float, zone: tzinfo = UTC) -> Bounds:
         return _months(window.count, local, zone)
     if window.unit == "day":
         first = _MONDAY + (local.toordinal() - _MONDAY) // window.count * window.count
-        return Bounds(_midnight(first, zone), _midnight(first + window.count, zone))
-    midnight = _midnight(local.toordinal(), zone)
-    morrow = _midnight(local.toordinal() + 1, zone)
+        return Bounds(midnight_of(first, zone), midnight_of(first + window.count, zone))
+    midnight = midnight_of(local.toordinal(), zone)
+    morrow = midnight_of(local.toordinal() + 1, zone)
     start = midnight + (now - midnight) // window.count * window.count
     return Bounds(start, min(start + window.count, morrow))
 
@@ -183,10 +183,10 @@ def _of_seconds(seconds: int, rolling: bool, text: str) -> BudgetWindow:
 def _months(count: int, local: date, zone: tzinfo) -> Bounds:
     first = (local.year * 12 + local.month - 1) // count * count
     start, end = (date(each // 12, each % 12 + 1, 1) for each in (first, first + count))
-    return Bounds(_midnight(start.toordinal(), zone), _midnight(end.toordinal(), zone))
+    return Bounds(midnight_of(start.toordinal(), zone), midnight_of(end.toordinal(), zone))
 
 
-def _midnight(day: int, zone: tzinfo) -> float:
+def midnight_of(day: int, zone: tzinfo) -> float:
     """When a day begins; where the clocks skip midnight, when they do so."""
     first = date.fromordinal(day)
     moment = datetime(first.year, first.month, first.day, tzinfo=zone)

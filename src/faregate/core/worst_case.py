@@ -195,7 +195,8 @@ class WorstCases:
         long = _sides(lines(_VAST), ask) if long_from else None
         read, say = short
         long_read, long_say = long or short
-        return _Rates(model, limits_of(model), read, say, long_read, long_say, long_from)
+        limits = limits_of(model, price_list)
+        return _Rates(model, limits, read, say, long_read, long_say, long_from)
 
 
 def _sides(lines: Iterable[Line], ask: Ask) -> tuple[Usd, Usd] | None:

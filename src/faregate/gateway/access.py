@@ -16,12 +16,13 @@ from faregate.errors import FaregateError
 from faregate.gateway.following import Follower
 from faregate.gateway.gate import Gate
 from faregate.gateway.ledger import Ledger
+from faregate.gateway.repairing import Repairer
 from faregate.gateway.restoring import Restorer
 from faregate.money import Usd, format_usd
 from faregate.store.counters import Counters, MemoryCounters
 from faregate.store.protocol import Filter, Store
 from faregate.store.redis_counters import RedisCounters
-from faregate.store.rollup import paid
+from faregate.store.rollup import paid, payers
 from faregate.types import HttpRequest, Row
 from faregate.upstream.limits import Timeouts
 from faregate.upstream.transport import shared
@@ -71,6 +72,11 @@ class Access:
             on_outage=general.on_counters_outage,
             alone=options.alone or options.redis is not None,
         )
+        self._repairer: Repairer | None = None
+        if ledger is not None:
+            self.gate.grown = ledger.admit_again
+            if isinstance(self._counters, RedisCounters):
+                self._repairer = Repairer(self._counters, self.restorer, lambda: self.directory)
         self._known = asyncio.Event()
         """Set once the directory is that of the database."""
         if ledger is not None and self.shared:
@@ -89,6 +95,8 @@ class Access:
         if self._ledger is None:
             return
         self._following = loop.create_task(self._follow(self._ledger))
+        if self._repairer is not None:
+            self._repairer.start(self._ready(self._ledger))
 
     async def start_counters(self) -> None:
         """Reach the shared counters, where there are any."""
@@ -99,6 +107,8 @@ class Access:
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait({self._following})
+        if self._repairer is not None:
+            await self._repairer.stop()
         await self.follower.stop()
         await self.gate.close()
 
@@ -163,19 +173,9 @@ class Access:
 
     def _paying(self, row: Row) -> list[Claim]:
         """The budgets that pay for a call, with what each of them does."""
-        payers: set[tuple[Payer, str]] = {
-            ("key", row.key),
-            ("team", row.team),
-            ("user", row.user),
-            ("model", row.requested_model),
-            ("everything", ""),
-        }
-        payers |= {("tag", each) for each in row.tags}
-        if row.receipt is not None:
-            payers |= {("deployment", each.deployment) for each in row.receipt.charges}
         found = [
             (account, paid(row, payer, payer_id))
-            for payer, payer_id in sorted(payers)
+            for payer, payer_id in sorted(payers(row))
             for account in self.directory.accounts_for(payer, payer_id)
         ]
         model = self._settings().alias_of(row.requested_model)
@@ -188,6 +188,10 @@ class Access:
         store = await ledger.opened()
         await self._shut(store)
         self.follower.start(store)
+
+    async def _ready(self, ledger: Ledger) -> None:
+        await self._known.wait()
+        await ledger.replayed()
 
     async def _shut(self, store: Store) -> None:
         """Deployments that waited for a price when this server stopped still do."""

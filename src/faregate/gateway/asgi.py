@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from faregate.edge.client_connection import ClientConnection
 from faregate.errors import APIError
-from faregate.gateway.client_connection import ClientConnection
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,7 +38,6 @@ class Exchange:
 
     __slots__ = (
         "began",
-        "body_sent",
         "client",
         "copy",
         "headers",
@@ -63,7 +62,6 @@ class Exchange:
         """For durations."""
         self.started = False
         """Whether the head of the reply has gone out; after that no other reply is possible."""
-        self.body_sent = 0
         self.copy: bytearray | None = None
         """What was sent, for those who keep answers; None: nobody does."""
 
@@ -111,7 +109,6 @@ class Exchange:
         await self.send({"type": "http.response.start", "status": status, "headers": sent})
         if self.method == "HEAD":
             body = b""
-        self.body_sent = len(body)
         if self.copy is not None:
             self.copy += body
         await self.send({"type": "http.response.body", "body": body})
@@ -127,10 +124,21 @@ class Exchange:
 
     async def write(self, data: bytes) -> None:
         """One piece of a streamed reply; waits while the client is slow."""
-        self.body_sent += len(data)
+        if self.copy is not None:
+            self._keep(data)
+        await self.send({"type": "http.response.body", "body": data, "more_body": True})
+
+    def pass_on(self, data: bytes) -> bool:
+        """The same at once, where that can be done: False says that :meth:`write` has to."""
+        if not self.client.pass_on(data):
+            return False
+        if self.copy is not None:
+            self._keep(data)
+        return True
+
+    def _keep(self, data: bytes) -> None:
         if self.copy is not None and len(self.copy) < MOST_COPIED:
             self.copy += data
-        await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self) -> None:
         """The end of a streamed reply."""

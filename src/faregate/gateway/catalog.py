@@ -36,13 +36,15 @@ class Catalog(Struct, frozen=True, kw_only=True):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """A sentence for each deployment that is left out."""
-        return tuple(
+        """A sentence for each deployment that is left out, and for each name that fallbacks and
+        aliases of the file await."""
+        left_out = tuple(
             f"the deployment {each.id!r} of {each.document.model_name!r} is left out: "
             f"{each.problem[:_SHOWN]}"
             for each in self.stored
             if each.problem
         )
+        return left_out + tuple(each.told for each in self.settings.unmet())
 
     def secrets(self) -> Iterable[str]:
         """The secrets of deployments that are not in force, too."""

@@ -22,6 +22,7 @@ from faregate.core.directory import Directory, Maker
 from faregate.core.entities import NOUNS, noun_type
 from faregate.core.keys import Key, Team, User
 from faregate.errors import ConfigError, FaregateError
+from faregate.store.errors import LedgerUnavailableError
 from faregate.store.protocol import Change, Store
 from faregate.types import JsonObject
 
@@ -72,6 +73,8 @@ class Follower:
         """Kinds whose change is still to be told."""
         self.fresh = False
         """Whether the database was read; before that, keys may exist that are not known here."""
+        self.answered = True
+        """Whether the database answered when it was last asked."""
 
     def load_copy(self) -> Directory:
         """The directory as it was last known on this machine; an empty one where it never was."""
@@ -123,13 +126,14 @@ class Follower:
         while True:
             try:
                 await self._catch_up(self._store)
-                told = False
+                told, self.answered = False, True
                 if self._unkept:
                     await asyncio.to_thread(self._keep)
             except FaregateError as error:
                 if not told:
                     _log.warning("keys and budgets stay as they are: %s", error)
                 told = True
+                self.answered = not isinstance(error, LedgerUnavailableError)
             await asyncio.sleep(SECONDS)
 
     async def _catch_up(self, store: Store) -> None:

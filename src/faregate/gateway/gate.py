@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Literal
 
+from msgspec import structs
+
 from faregate.config.settings import ModelDeployment
 from faregate.core.budget import (
     Account,
@@ -73,6 +75,8 @@ class Gate:
         self._on_outage = on_outage
         self._warn = warn
         self._tasks: set[asyncio.Task[None]] = set()
+        self.grown: Callable[[Passage], None] = lambda _: None
+        """Told of a call that may cost more than it was let in for; must not block nor raise."""
         self.failures = 0
         """Calls for which the counters did not answer."""
 
@@ -125,6 +129,7 @@ class Gate:
             waiting = self._hold(passage, purse, claims)
             if waiting is not None:  # a budget's spending is to be read first
                 return self._enter_slowly(passage, entry.id, worth, waiting)
+        self._grow(passage, worth)
         return None
 
     def settle(self, passage: Passage) -> None:
@@ -210,6 +215,7 @@ class Gate:
             more = self._hold(passage, purse, claims)
             if more is not None:
                 await more
+        self._grow(passage, worth)
 
     def _hold(
         self, passage: Passage, purse: Purse, claims: Sequence[Claim]
@@ -260,6 +266,15 @@ class Gate:
         if self._on_outage == "refuse":
             raise unknown("what was spent is forgotten as soon as it is read")
         purse.go_without(each.account for each in claims if each.account.measure == "usd")
+
+    def _grow(self, passage: Passage, worth: Worth) -> None:
+        """Note where an attempt may exceed what the call was let in for."""
+        known = passage.worth
+        amount = _spent(passage, _CALLER) + worth.worst.amount
+        if known is not None and amount > known.worst.amount:
+            worst = structs.replace(worth.worst, amount=amount)
+            passage.worth = structs.replace(known, worst=worst)
+            self.grown(passage)
 
     def _charge_late(self, passage: Passage) -> None:
         """Budgets made while the call was under way count it, too."""

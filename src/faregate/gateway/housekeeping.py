@@ -1,5 +1,5 @@
 """What a serving process does beside serving, once its database is open: writing what people want
-kept, and deleting what is too old."""
+kept, moving rows to their days in the ledger's zone, and deleting what is too old."""
 
 import asyncio
 import logging
@@ -10,12 +10,16 @@ from faregate.config.settings import General
 from faregate.errors import FaregateError
 from faregate.gateway.contents import Contents
 from faregate.gateway.ledger import Ledger
+from faregate.store.protocol import Store
 from faregate.store.retention import Kept, keep_days
 
 _log = logging.getLogger("faregate.ledger")
 
 SECONDS = 900.0
 """How often old rows are looked for."""
+
+WAIT = 15.0
+"""How long to wait for other processes that store what dead ones left."""
 
 
 class Housekeeping:
@@ -41,7 +45,13 @@ class Housekeeping:
     async def _run(self) -> None:
         store = await self._ledger.opened()
         self.contents.start(store)
+        await self._ledger.replayed()
         while True:
+            if self._ledger.replaying():
+                # A row that was purged before a journal gives it once more would count twice.
+                await asyncio.sleep(WAIT)
+                continue
+            await _move_days(store)  # before rows go, whose days would stay as they are
             general, now = self._general(), time.time()
             rows = general.maximum_spend_logs_retention_period
             said = general.prompt_retention_period
@@ -59,3 +69,15 @@ class Housekeeping:
                         "%d rows and %d prompts were old enough to go", gone.rows, gone.contents
                     )
             await asyncio.sleep(SECONDS)
+
+
+async def _move_days(store: Store) -> None:
+    from faregate.store.day_moves import move_all  # with the libraries of the database
+
+    try:
+        moved = await move_all(store)
+    except FaregateError as error:
+        _log.warning("rows are not moved to their days now: %s", error)
+    else:
+        if moved:
+            _log.info("%d rows count on another day, in the zone that was chosen", moved)

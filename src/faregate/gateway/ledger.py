@@ -18,16 +18,17 @@ from faregate.core.budget import Payer
 from faregate.errors import ConfigError, FaregateError, ServiceUnavailableError
 from faregate.gateway.asked import Asked
 from faregate.gateway.passage import Passage
+from faregate.journal.codec import Admission
+from faregate.journal.errors import JournalError
+from faregate.journal.home import is_replaying
+from faregate.journal.journal import Journal, JournalOptions
 from faregate.money import Usd
 from faregate.store.appender import Appender
 from faregate.store.aside import Aside
 from faregate.store.errors import LedgerError, LedgerUnavailableError
-from faregate.store.journal import Journal, JournalOptions
-from faregate.store.journal_codec import Admission
-from faregate.store.journal_errors import JournalError
 from faregate.store.journal_replay import replay
-from faregate.store.protocol import Entry, Store
-from faregate.store.rollup import paid
+from faregate.store.protocol import Entry, SpentBy, Store
+from faregate.store.rollup import paid, payers
 from faregate.store.writer import Writer
 from faregate.types import Row, Usage
 
@@ -49,6 +50,8 @@ class LedgerOptions(Struct, frozen=True, kw_only=True):
     data_dir: Path
     database_url: str = ""
     """Empty: a SQLite file in the data directory."""
+    time_zone: str = ""
+    """Whose days spend is summed by; empty: those the database has."""
     on_outage: Literal["serve", "refuse"] = "serve"
     """Whether calls are let in while the database does not answer."""
     journal: JournalOptions = JournalOptions()
@@ -100,7 +103,11 @@ class Ledger:
             patience = max(deadline - loop.time(), 0.1) if self.store_up else 0.0
             left = await self._writer.close(patience)
             if left:
-                _log.warning("ledger: %d rows stay in the journal for the next start", left)
+                _log.warning(
+                    "ledger: %d rows stay in %s: the database did not take them in %.0f s. The next"
+                    " start of a gateway with this data directory stores them",
+                    left, self._root, self._options.drain_seconds,
+                )  # fmt: skip
         finally:
             self._journal.close()
             await self._store.close()
@@ -154,6 +161,18 @@ class Ledger:
             _log.error("ledger: a call is refused: %s", error)
             raise _refused(str(error)) from None
 
+    def admit_again(self, passage: Passage) -> None:
+        """A call that is under way may cost more than the journal says. Never raises: what it says
+        is enough for a row.
+        """
+        try:
+            self._journal.admit_again(_admission(passage))
+        except (JournalError, ValueError) as error:
+            _log.error(
+                "ledger: should this process die now, call %s is estimated too low: %s",
+                passage.call_id, error,
+            )  # fmt: skip
+
     def settle(self, row: Row) -> Awaitable[None] | None:
         """Put a call's end into the journal and on its way to the database. Never raises.
 
@@ -173,39 +192,38 @@ class Ledger:
         """The database. Raises :class:`ServiceUnavailableError` while it is not open."""
         return self._store.opened_store()
 
-    async def spent(
-        self, payer: Payer, names: Sequence[str], since: float, slot_seconds: float | None
-    ) -> list[tuple[float, Usd]]:
-        """What a payer's calls have cost from ``since`` on, under any of the payer's names: every
-        call of this process that has ended when this returns, and those that dead processes left;
-        none twice.
+    async def spent(self, questions: Sequence[SpentBy]) -> list[list[tuple[float, Usd]]]:
+        """What payers' calls have cost, each for itself: every call of this process that has ended
+        when this returns, and those that dead processes left; none twice.
 
         Raises :class:`FaregateError` when it cannot be known.
         """
-        await self._replayed.wait()
+        await self.replayed()
         if self._writer.behind and not await self._writer.flush(_FLUSH_SECONDS):
             raise ServiceUnavailableError("the ledger's database does not take rows now")
         try:
             async with self._asking, self._writer.appender.paused(_FLUSH_SECONDS):
                 async with asyncio.timeout(_READ_SECONDS):
-                    found = [
-                        each
-                        for name in names
-                        for each in await self.store().spent(payer, name, since, slot_seconds)
-                    ]
+                    found = await self.store().spent(questions)
                 if self._writer.behind:
                     raise ServiceUnavailableError("the ledger's database does not follow now")
                 # What the database has, and what it has not, at one instant: this one.
                 rows = self._writer.unstored()
         except TimeoutError:
             raise ServiceUnavailableError("the ledger's database does not answer now") from None
-        late = (
-            (row.started, paid(row, payer, name))
-            for row in rows
-            for name in names
-            if row.started >= since
-        )
-        return [*found, *((at, amount) for at, amount in late if amount)]
+        _add_late(found, questions, rows)
+        return found
+
+    async def replayed(self) -> None:
+        """Return once the database has what dead processes left."""
+        await self._replayed.wait()
+
+    def replaying(self) -> bool:
+        """Whether any process that shares the data directory stores what dead ones left."""
+        try:
+            return not self._replayed.is_set() or is_replaying(self._root)
+        except OSError:
+            return True  # as far as anybody can tell
 
     async def find(self, call_id: str) -> Entry | None:
         """A row of the database; None when there is none, or no database now."""
@@ -232,20 +250,28 @@ class Ledger:
                 break
             except LedgerUnavailableError as error:
                 self._fatal = ""
-                _log.error("ledger: the database cannot be opened: %s", error)
+                _log.error("ledger: the database cannot be opened and is tried again: %s", error)
             except (LedgerError, ConfigError) as error:
                 # Waiting does not mend it: a newer version, a wrong password, a damaged file.
                 self._fatal = str(error)
                 _log.critical("ledger: no call is served: %s", error)
             except Exception as error:  # noqa: BLE001 - whatever it is, calls are served meanwhile
-                _log.error("ledger: the database cannot be opened: %s", error)
+                # Its text may be a driver's, with an address and its password.
+                _log.error(
+                    "ledger: the database cannot be opened and is tried again: %s. Check"
+                    " database_url and that the database runs",
+                    type(error).__name__,
+                )  # fmt: skip
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_RETRY)
         try:
             appender = Appender(self._store, Aside(self._root))
             await replay(self._root, appender, appraise=self._appraise, stored=self.inherit)
         except (JournalError, OSError) as error:
-            _log.error("ledger: %s", error)
+            _log.error(
+                "ledger: what ended processes left in %s is not stored before the next start: %s",
+                self._root, error,
+            )  # fmt: skip
         self._replayed.set()
 
 
@@ -267,6 +293,9 @@ class _Late:
             if self._store is None:
                 self._store = await asyncio.to_thread(_make, self._options)
             await self._store.open()
+            zone = self._options.time_zone
+            if zone and await self._store.keep_days_in(zone):
+                _log.info("ledger: days are those of %s from now on", zone)
             self._ready.set()
         finally:
             self._tried.set()
@@ -293,6 +322,21 @@ class _Late:
     async def close(self) -> None:
         if self._store is not None:
             await self._store.close()
+
+
+def _add_late(
+    found: list[list[tuple[float, Usd]]], questions: Sequence[SpentBy], rows: Sequence[Row]
+) -> None:
+    """Add to the answers what rows have cost that the database does not have yet."""
+    asked: dict[tuple[Payer, str], list[int]] = {}
+    for index, each in enumerate(questions):
+        asked.setdefault((each.payer, each.payer_id), []).append(index)
+    for row in rows:
+        for payer in payers(row) & asked.keys():
+            amount = paid(row, *payer)
+            for index in asked[payer] if amount else ():
+                if row.started >= questions[index].since:
+                    found[index].append((row.started, amount))
 
 
 def _make(options: LedgerOptions) -> Store:

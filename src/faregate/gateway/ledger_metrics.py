@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable
 from faregate.gateway.access import Access
 from faregate.gateway.contents import Contents
 from faregate.gateway.ledger import Ledger
-from faregate.gateway.metric_families import Counts, Family
+from faregate.gateway.metric_families import Counts
 
 _WORKER = ("worker",)
 
 
-def ledger_families(ledger: Ledger, contents: Contents) -> Callable[[str], Iterable[Family]]:
+def ledger_families(ledger: Ledger, contents: Contents) -> Callable[[str], Iterable[Counts]]:
     """What ``/metrics`` asks about the ledger."""
 
-    def read(worker: str) -> Iterable[Family]:
+    def read(worker: str) -> Iterable[Counts]:
         return (
             _gauge(
                 "faregate_ledger_up", "1 while the database takes rows.", worker, ledger.store_up
@@ -42,10 +42,10 @@ def ledger_families(ledger: Ledger, contents: Contents) -> Callable[[str], Itera
     return read
 
 
-def access_families(access: Access) -> Callable[[str], Iterable[Family]]:
+def access_families(access: Access) -> Callable[[str], Iterable[Counts]]:
     """What ``/metrics`` asks about budgets and limits."""
 
-    def read(worker: str) -> Iterable[Family]:
+    def read(worker: str) -> Iterable[Counts]:
         return (
             _gauge(
                 "faregate_counters_up",
@@ -70,19 +70,19 @@ def access_families(access: Access) -> Callable[[str], Iterable[Family]]:
     return read
 
 
-def _gauge(name: str, explained: str, worker: str, value: int) -> Family:
+def _gauge(name: str, explained: str, worker: str, value: int) -> Counts:
     family = Counts(name, explained, _WORKER, kind="gauge")
     family.at[(worker,)] = int(value)
     return family
 
 
-def _counter(name: str, explained: str, worker: str, value: int) -> Family:
+def _counter(name: str, explained: str, worker: str, value: int) -> Counts:
     family = Counts(name, explained, _WORKER)
     family.at[(worker,)] = value
     return family
 
 
-def _lag(worker: str, seconds: float) -> Family:
+def _lag(worker: str, seconds: float) -> Counts:
     family = Counts(
         "faregate_ledger_lag_seconds",
         "How long the oldest of those rows waits.",

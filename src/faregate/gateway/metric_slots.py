@@ -8,17 +8,50 @@ Nothing here is on the path of a request.
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from faregate.gateway.metric_families import Families, Labels
+from faregate.gateway.metric_families import Counts, Families, Kind, Labels, Measure
 
 _SLOTS = 1_024
 
 Value = TypeVar("Value")
+
+
+class Told(msgspec.Struct):
+    """A family of one worker alone: its own label says whose it is, so nothing is added up."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    kind: Kind
+    measure: Measure
+    at: list[tuple[Labels, int]]
+
+
+def told(family: Counts) -> Told:
+    """A family as its worker's siblings read it."""
+    return Told(
+        family.name, family.help, family.labels, family.kind, family.measure, _settled(family.at)
+    )
+
+
+def gather(each: Iterable[Told]) -> list[Counts]:
+    """What several workers tell, by name, in the order of the first that has it."""
+    found: dict[str, Counts] = {}
+    for one in each:
+        family = found.get(one.name)
+        if family is None:
+            family = found[one.name] = Counts(
+                one.name, one.help, one.labels, kind=one.kind, measure=one.measure
+            )
+        for labels, value in one.at:
+            if len(labels) == len(family.labels):
+                family.at[labels] = value
+    return list(found.values())
 
 
 class Snapshot(msgspec.Struct):
@@ -29,6 +62,8 @@ class Snapshot(msgspec.Struct):
     states: dict[str, int] = {}
     counts: dict[str, list[tuple[Labels, int]]] = {}
     buckets: dict[str, list[tuple[Labels, list[int]]]] = {}
+    told: list[Told] = []
+    """What is this worker's alone; gone with it."""
 
 
 def take(families: Families) -> Snapshot:

@@ -15,7 +15,7 @@ from pathlib import Path
 from faregate.gateway import metric_slots, metric_text
 from faregate.gateway.bounded import NONE, OTHER, Bounded
 from faregate.gateway.metric_families import Counts, Families, Family
-from faregate.gateway.metric_slots import Slot, Snapshot
+from faregate.gateway.metric_slots import Slot, Snapshot, Told
 from faregate.gateway.process_status import status_of
 from faregate.gateway.release import running_version
 from faregate.types import UNITS, Charge, Row
@@ -58,7 +58,8 @@ class Metrics:
         self._errors = Bounded(_ERRORS)
         self._keys = Bounded(_KEYS) if keys else None
         self._dropped: Callable[[], int] | None = None
-        self._watched: list[Callable[[str], Iterable[Family]]] = []
+        self._watched: list[Callable[[str], Iterable[Counts]]] = [self._drops]
+        self._told: list[Told] = []
         self._states: Callable[[], Iterable[tuple[str, int]]] | None = None
         self._slot: Slot | None = None
         self._publishing = threading.Lock()
@@ -100,8 +101,9 @@ class Metrics:
         """Where to ask, at a scrape, how many log lines were dropped."""
         self._dropped = read
 
-    def watch(self, read: Callable[[str], Iterable[Family]]) -> None:
-        """Where to ask, at a scrape, for families of this worker alone; it is given its number."""
+    def watch(self, read: Callable[[str], Iterable[Counts]]) -> None:
+        """Where to ask for families of this worker alone, whenever its numbers are shown or shared;
+        it is given the worker's number, for a label. ``read`` runs in any thread."""
         self._watched.append(read)
 
     def watch_states(self, read: Callable[[], Iterable[tuple[str, int]]]) -> None:
@@ -198,16 +200,18 @@ class Metrics:
         build.at[running_version(), platform.python_version()] = 1
         workers = Counts("faregate_workers", "Living worker processes.", kind="gauge")
         workers.at[()] = len(living)
+        more = metric_slots.gather(told for _, snapshot in living for told in snapshot.told)
+        return [build, workers, *more, *_processes(living)]
+
+    def _drops(self, worker: str) -> list[Counts]:
         dropped = Counts(
             "faregate_log_lines_dropped_total",
-            "Log lines this worker dropped because its output was slow or closed.",
+            "Log lines the worker dropped because its output was slow or closed.",
             ("worker",),
         )
         if self._dropped is not None:
-            dropped.at[(str(living[0][0]),)] = self._dropped()
-        number = str(living[0][0])
-        more = [family for read in self._watched for family in read(number)]
-        return [build, workers, dropped, *more, *_processes(living)]
+            dropped.at[(worker,)] = self._dropped()
+        return [dropped]
 
     def publish(self) -> None:
         """Write this worker's snapshot for the others. Nothing without a shared directory.
@@ -225,7 +229,15 @@ class Metrics:
             with contextlib.suppress(RuntimeError):
                 for deployment, state in self._states():
                     self.deployment_state(deployment, state)
-        return metric_slots.take(self._own)
+        number = str(self._slot.number if self._slot is not None else 0)
+        # The loop's thread may change what is read; the last numbers do for a second more.
+        with contextlib.suppress(RuntimeError, IndexError):
+            self._told = [
+                metric_slots.told(family) for read in self._watched for family in read(number)
+            ]
+        taken = metric_slots.take(self._own)
+        taken.told = self._told
+        return taken
 
     def start(self, every: float = 1.0) -> None:
         """Publish every so many seconds from a thread of its own, until ``close``."""

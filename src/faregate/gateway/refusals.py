@@ -9,6 +9,12 @@ from faregate.money import format_usd
 SHOULD_RETRY = "x-should-retry"
 """OpenAI's clients read it: whether asking again can help."""
 
+_PATIENCE = 60.0
+"""Seconds OpenAI's clients wait at most: told to wait longer, they ask again at once instead."""
+
+_SOON = 62.0
+"""A full minute's limit is free again after its last slot: worth asking for, a little early."""
+
 TOLD = (SHOULD_RETRY, "x-ratelimit-", "x-faregate-budget")
 """How the headers begin that an error hands on to the client."""
 
@@ -16,7 +22,8 @@ TOLD = (SHOULD_RETRY, "x-ratelimit-", "x-faregate-budget")
 def refusal(refused: Refused, now: float) -> APIError:
     """The error of a claim that does not fit: 429, with which limit, what is left and until when.
 
-    A budget is not worth asking again; a limit is, after ``retry-after``.
+    A budget is not worth asking again; a limit is, after ``retry-after``, where that is within
+    what clients wait.
     """
     account, standing = refused.account, refused.standing
     message = explain(refused)
@@ -37,10 +44,13 @@ def refusal(refused: Refused, now: float) -> APIError:
         return BudgetExceededError(message, headers=headers)
     hopeless = refused.asked > account.limit
     headers = rate_headers([standing], now)
-    headers[SHOULD_RETRY] = "false" if hopeless else "true"
     wait = None
     if not hopeless:
         wait = 1.0 if account.measure == "parallel" else max((refused.free_at or now) - now, 0.001)
+    soon = wait is not None and wait <= _SOON
+    headers[SHOULD_RETRY] = "true" if soon else "false"
+    if soon and wait is not None:
+        wait = min(wait, _PATIENCE)
     return RateLimitError(message, headers=headers, retry_after=wait)
 
 

@@ -1,22 +1,26 @@
 """What was spent on budgets before now, from the ledger."""
 
 import asyncio
-import functools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
 from faregate.core.budget import Account, Spend
-from faregate.core.windows import bounds, slotting
-from faregate.errors import FaregateError
+from faregate.errors import FaregateError, ServiceUnavailableError
 from faregate.gateway.ledger import Ledger
 from faregate.gateway.worth import StandIns
 from faregate.money import Usd
+from faregate.store.account_spends import questions_of, spends_of
 from faregate.store.counters import Counters
-from faregate.store.protocol import Filter, Store
+from faregate.store.errors import LedgerUnavailableError
+from faregate.store.protocol import Filter, SpentBy
 
 _PAGE = 1_000
+_BESIDE = 4
+"""How often the ledger is asked at the same time: a budget that takes long holds up few others."""
+_TOGETHER = 500
+"""Budgets asked for at once."""
 
 PATIENCE = 2.0
 """Seconds a call waits for what its budgets have spent, while no budget's is found."""
@@ -43,7 +47,10 @@ class Restorer:
         self._counters = counters
         self._ledger = ledger
         self._answered = float("-inf")
-        self._asking: dict[str, tuple[asyncio.Task[str], float]] = {}
+        self._asking: dict[str, tuple[asyncio.Future[str], float]] = {}
+        self._waiting: dict[str, Account] = {}
+        self._reading: set[asyncio.Task[None]] = set()
+        self._most = _TOGETHER
 
     async def restore(self, accounts: Iterable[Account]) -> str:
         """Restore these budgets. Why that cannot be done now; empty when it is done.
@@ -52,63 +59,112 @@ class Restorer:
         so that a database that is away does not hold up every call.
         """
         loop = asyncio.get_running_loop()
-        tasks: set[asyncio.Task[str]] = set()
+        answers: set[asyncio.Future[str]] = set()
         first = began = loop.time()
         for account in accounts:
             known = self._asking.get(account.id)
             if known is None:
-                task = asyncio.create_task(self._restore(account))
-                known = self._asking[account.id] = (task, loop.time())
-                task.add_done_callback(functools.partial(self._done, account.id))
-            tasks.add(known[0])
+                known = self._asking[account.id] = (loop.create_future(), loop.time())
+                self._waiting[account.id] = account
+            answers.add(known[0])
             first = min(first, known[1])
-        pending = tasks
+        self._read_on()
+        pending = answers
         while pending:
             until = min(max(first, self._answered) + PATIENCE, began + LONGEST)
             if loop.time() >= until:
                 return "the ledger's database does not answer in time"
             # Left to run in any case: another call may wait for the same.
             _, pending = await asyncio.wait(pending, timeout=until - loop.time())
-        return next((problem for task in tasks if (problem := task.result())), "")
+        return next((problem for each in answers if (problem := each.result())), "")
 
-    def _done(self, name: str, _task: asyncio.Task[str]) -> None:
-        self._asking.pop(name, None)
-        self._answered = asyncio.get_running_loop().time()
+    def _read_on(self) -> None:
+        """Read what is waited for, all of it at once."""
+        while self._waiting and len(self._reading) < _BESIDE:
+            some = [self._waiting.pop(name) for name in list(self._waiting)[: self._most]]
+            task = asyncio.get_running_loop().create_task(self._read(some))
+            self._reading.add(task)
+            task.add_done_callback(self._read_one_more)
 
-    async def _restore(self, account: Account) -> str:
+    def _read_one_more(self, task: asyncio.Task[None]) -> None:
+        self._reading.discard(task)
+        if not task.cancelled():
+            self._read_on()
+
+    async def _read(self, accounts: Sequence[Account]) -> None:
+        problem = "the ledger was not read"
+        try:
+            problem = await self._restore(accounts)
+            if len(accounts) >= self._most:
+                self._most = min(self._most * 2, _TOGETHER)
+        except (ServiceUnavailableError, LedgerUnavailableError) as error:
+            problem = str(error)
+            # So many may be more than it can say in time.
+            self._most = max(min(self._most, len(accounts) // 2), 1)
+        except FaregateError as error:
+            problem = str(error)
+            if len(accounts) > 1:  # one may be at fault, and the others must not pay for it
+                middle = len(accounts) // 2
+                await self._read(accounts[:middle])
+                await self._read(accounts[middle:])
+        finally:
+            self._answered = asyncio.get_running_loop().time()
+            for account in accounts:
+                answer, _ = self._asking.pop(account.id, (None, 0.0))
+                if answer is not None and not answer.done():
+                    answer.set_result(problem)
+
+    async def _restore(self, accounts: Sequence[Account]) -> str:
         spends: list[Spend] = []
         if self._ledger is not None:
             await asyncio.sleep(self._counters.calm_in())
-            try:
-                spends = await self._spends(self._ledger, account)
-            except FaregateError as error:
-                return str(error)
-        if not await self._counters.restore([account], spends):
+            spends = await self._spends(self._ledger, accounts)
+        if not await self._counters.restore(accounts, spends):
             return "the counters do not answer"
         return ""
 
-    async def _spends(self, ledger: Ledger, account: Account) -> list[Spend]:
+    async def _spends(self, ledger: Ledger, accounts: Sequence[Account]) -> list[Spend]:
         """Amounts by the instants they count at."""
         now = time.time()
-        if account.window.rolling:
-            width = slotting(account.window).width / 1000
-            since = now - account.window.seconds - width
-        else:
-            width, since = None, bounds(account.window, now, account.zone).start
-        names: tuple[str, ...] = (account.scope_id,)
+        questions: list[SpentBy] = []
+        whose: list[Account] = []
+        spends: list[Spend] = []
+        for account in accounts:
+            asked = questions_of(account, self._names(account), now)
+            questions += asked
+            whose += [account] * len(asked)
+            missing = await self._missing(ledger, account, asked)
+            spends += spends_of(account, missing, now)
+        # Last, and nothing is waited for after it: calls that end later are charged, not read.
+        found = await ledger.spent(questions)
+        for account, amounts in zip(whose, found, strict=True):
+            spends += spends_of(account, amounts, now)
+        return spends
+
+    async def spends(self, accounts: Sequence[Account]) -> list[Spend]:
+        """What the ledger says was spent on budgets, in their windows of now.
+
+        Raises :class:`FaregateError` where it cannot be known, also where there is no ledger.
+        """
+        if self._ledger is None:
+            raise ServiceUnavailableError("there is no ledger")
+        return await self._spends(self._ledger, accounts)
+
+    def _names(self, account: Account) -> tuple[str, ...]:
         if account.scope == "model":
-            names += self._aliases(account.scope_id)
-        found = await ledger.spent(account.scope, names, since, width)
-        found += await self._missing(ledger.store(), account, names, since)
-        return [Spend(account.id, now if width is None else at, amount) for at, amount in found]
+            return (account.scope_id, *self._aliases(account.scope_id))
+        return (account.scope_id,)
 
     async def _missing(
-        self, store: Store, account: Account, names: tuple[str, ...], since: float
+        self, ledger: Ledger, account: Account, asked: Sequence[SpentBy]
     ) -> list[tuple[float, Usd]]:
         """What stands in for costs that are not known, by the instants of the calls."""
         deployments = self.stand_ins.deployments() if self.stand_ins is not None else ()
         if self.stand_ins is None or not deployments:
             return []
+        await ledger.replayed()
+        store = ledger.store()
+        names, since = tuple(each.payer_id for each in asked), asked[0].since
         found: list[tuple[float, Usd]] = []
         for only in _filters(account, names, deployments, since):
             cursor: str | None = None

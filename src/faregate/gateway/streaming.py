@@ -161,7 +161,7 @@ async def _pump(
                 drained += len(data)
                 if drained > outlet.entry.drain_bytes:
                     return
-            elif out:
+            elif out and not exchange.pass_on(out):
                 await exchange.write(out)
             if tap.ended:
                 return

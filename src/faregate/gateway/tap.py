@@ -85,6 +85,12 @@ class Tap:
         Raises :class:`StreamError` for an error event, ``WireError`` for one that is no JSON,
         ``SseError`` for an endless one.
         """
+        find = self._find
+        if find and self._decoder.is_one_event(data) and not _may_say_something(data):
+            passed = self._replaced(data, find)
+            if passed:
+                self._keep(data[6:-2])
+                return self._released(passed)
         events = self._decoder.feed(data)
         if events:
             return self._forward(events)
@@ -148,11 +154,16 @@ class Tap:
             return b""
         find = self._find
         if find and not _may_say_something(payload):
-            head, found, tail = payload.partition(find)
-            if found and find not in tail:
+            passed = self._replaced(payload, find)
+            if passed:
                 self._keep(payload)
-                return self._released(b"data: " + head + self._put + tail + b"\n\n")
+                return self._released(b"data: " + passed + b"\n\n")
         return self._look(payload)
+
+    def _replaced(self, data: bytes, find: bytes) -> bytes:
+        """``data`` with the model's name as it is shown; empty unless it is there exactly once."""
+        head, found, tail = data.partition(find)
+        return head + self._put + tail if found and find not in tail else b""
 
     def _look(self, payload: bytes) -> bytes:
         """A chunk that says something: decoded, and its facts kept."""

@@ -10,8 +10,8 @@ from faregate.core.budget import Account, Claim
 from faregate.core.directory import Directory
 from faregate.core.worst_case import Bound, Policy
 from faregate.gateway.snapshot import Snapshot
+from faregate.journal.codec import Admission
 from faregate.money import Usd
-from faregate.store.journal_codec import Admission
 from faregate.types import Charge, Usage
 from faregate.wire import router_controls, splice
 

@@ -7,7 +7,12 @@ from faregate.core.endpoints import AZURE_EXAMPLE, is_azure_base, is_azure_host,
 from faregate.core.naming import AUTO
 from faregate.errors import ConfigError
 from faregate.providers.auth import bearer_headers, check_secret
-from faregate.providers.openai_endpoint import add_operation, ends_with_operation, swap_operation
+from faregate.providers.openai_endpoint import (
+    OPERATIONS,
+    add_operation,
+    ends_with_operation,
+    swap_operation,
+)
 from faregate.types import Deployment
 
 MODELS_VERSION = "2024-05-01-preview"
@@ -15,6 +20,10 @@ MODELS_VERSION = "2024-05-01-preview"
 
 _V1_VERSIONS = ("v1", "latest", "preview")
 """Values of api_version that mean the undated ``/openai/v1`` surface."""
+
+_DATED_OPERATIONS = tuple(f"/openai/{each}" for each in OPERATIONS)
+"""As the portal shows a deployment's Responses API, ``/openai/responses?api-version=…``: the other
+operations are not there, but under the deployment."""
 
 _PROJECT = re.compile(r"/api/projects/[^/]+(/openai)?\Z", re.IGNORECASE)
 _DEPLOYMENT = re.compile(r"/openai/deployments/[^/]+\Z", re.IGNORECASE)
@@ -49,6 +58,9 @@ def _placed(base: SplitResult, deployment: Deployment, operation: str) -> SplitR
     path = base.path
     version = deployment.api_version
     dated = version if version not in _V1_VERSIONS else ""
+    on_azure = is_azure_host(base.hostname or "")
+    if on_azure and path.lower() in _DATED_OPERATIONS:
+        return _on_resource(base, deployment, operation)
     if ends_with_operation(path):
         swapped = swap_operation(base, operation)
         return swapped if "/deployments/" not in path.lower() else _versioned(swapped, dated)
@@ -57,9 +69,8 @@ def _placed(base: SplitResult, deployment: Deployment, operation: str) -> SplitR
     if _PROJECT.search(path):
         return add_operation(_under(base, _openai_v1(path)), operation)
     if path.lower().endswith("/models"):
-        on_azure = is_azure_host(base.hostname or "")
         return _versioned(add_operation(base, operation), dated or (MODELS_VERSION * on_azure))
-    if is_azure_host(base.hostname or "") and path.lower() in ("", "/openai"):
+    if on_azure and path.lower() in ("", "/openai"):
         return _on_resource(base, deployment, operation)
     return add_operation(base, operation)
 

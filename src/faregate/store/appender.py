@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from faregate.errors import FaregateError
 from faregate.store.errors import RefusedValueError
 from faregate.types import Row
 
@@ -77,6 +78,7 @@ class Appender:
         """Appends that failed."""
         self.down_since: float | None = None
         """``time.monotonic`` of the first failure since the last success."""
+        self._told = ""
         self.last_error = ""
         """The type of the last failure; its text may hold an address with a password."""
 
@@ -135,17 +137,24 @@ class Appender:
             if not self._refuses(error):
                 return (row,)
         kind = type([*_causes(error)][-1]).__name__ if error is not None else "refused"
+        reason = _reason(error) if error is not None else kind
         try:
             self._set_aside(row, kind)
         except OSError as failure:
             _log.error(
-                "ledger: call %s is refused by the store (%s) and cannot be set aside: %s",
-                row.call_id, kind, failure.strerror,
+                "ledger: call %s can never be stored (%s), and cannot be set aside in"
+                " refused/rows.jsonl beside the journals: %s. It holds up the others until it is:"
+                " free space or fix the disk there",
+                row.call_id, reason, failure.strerror,
             )  # fmt: skip
             await self._pause(self._options.tries_of_a_row)
             return (row,)
         self.refused += 1
-        _log.error("ledger: call %s is refused by the store (%s) and set aside", row.call_id, kind)
+        _log.error(
+            "ledger: call %s can never be stored (%s) and is set aside in refused/rows.jsonl beside"
+            " the journals; no sum has it, so somebody has to look at it",
+            row.call_id, reason,
+        )  # fmt: skip
         return ()
 
     async def _try(self, rows: Sequence[Row]) -> BaseException | None:
@@ -155,9 +164,10 @@ class Appender:
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, the rows stay ours
             self._failed(error, len(rows))
             return error
-        if not self.store_up:
-            _log.warning("ledger: the store takes rows again")
-        self.store_up, self.down_since = True, None
+        if self.down_since is not None:
+            away = time.monotonic() - self.down_since
+            _log.warning("ledger: the database takes rows again, after %.0f s", away)
+        self.store_up, self.down_since, self._told = True, None, ""
         self.stored += len(rows)
         return None
 
@@ -166,8 +176,15 @@ class Appender:
         self.last_error = type(error).__name__
         if self._refuses(error):
             return  # it answered
+        reason = _reason(error) or f"no answer within {self._options.timeout:.0f} s"
+        if reason != self._told:
+            self._told = reason
+            _log.error(
+                "ledger: the database does not take %d rows: %s. They stay in the journal and are"
+                " given again every %.0f s; check that it runs, can be reached and has room",
+                count, reason, self._options.longest_backoff,
+            )  # fmt: skip
         if self.store_up:
-            _log.error("ledger: the store does not take %d rows (%s)", count, self.last_error)
             self.down_since = time.monotonic()
         self.store_up = False
 
@@ -187,6 +204,17 @@ def about_the_rows(error: BaseException) -> bool:
         or any(kind.__name__ in _ABOUT_THE_ROWS for kind in type(each).__mro__)
         for each in causes
     )
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong and where, without what a driver says: that may hold an address with its
+    password, or what is in the rows. Empty for nothing but time that ran out."""
+    if isinstance(error, FaregateError):
+        return str(error)  # written to be shown
+    if isinstance(error, TimeoutError):
+        return ""
+    said = error.strerror if isinstance(error, OSError) else None
+    return f"{type(error).__name__}, {said}" if said else type(error).__name__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,10 +1,10 @@
 """What differs between the databases. Everything else of the SQL is written once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -29,6 +29,9 @@ class Backend(ABC):
 
     place: str
     """Named in errors; holds no password."""
+
+    whole: Mapping[str, Any] = {}
+    """Options of a connection whose statements all see the database at one instant."""
 
     @abstractmethod
     def make_engine(self, *, patient: bool = False) -> AsyncEngine:
@@ -62,6 +65,10 @@ class Backend(ABC):
     @abstractmethod
     async def lock_changes(self, connection: AsyncConnection) -> None:
         """Let no other process write entities until the transaction ends."""
+
+    @abstractmethod
+    async def lock_days(self, connection: AsyncConnection, *, alone: bool = False) -> None:
+        """Let nobody change the calendar until the transaction ends; ``alone``: nor count a row."""
 
     @abstractmethod
     async def before_append(self, engine: AsyncEngine, days: set[int]) -> None:

@@ -44,10 +44,8 @@ class Record(NamedTuple):
 
     call_id: str
     day: int
-    """Where the row is kept: of the call id."""
+    """Where the row is kept: of the call id, in UTC. Which day it counts on, the calendar says."""
     started: int
-    rollup_day: int
-    """Which day it counts on: of the start."""
     values: tuple[Any, ...]
     """In the order of :data:`COLUMNS`."""
     tags: tuple[str, ...]
@@ -131,7 +129,7 @@ def _record(row: Row) -> Record:
         microseconds(row.upstream_seconds),
         integer(row.overhead_us),
     )
-    return Record(call_id, day, started, started // (DAY * 1_000_000), values, tags, own, by_tag)
+    return Record(call_id, day, started, values, tags, own, by_tag)
 
 
 def priced_values(row: Row, judgement: Judged | None = None) -> tuple[Any, ...]:

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from faregate.core.budget import Payer
+from faregate.core.zones import find_zone
 from faregate.money import Usd
-from faregate.store import contents, documents, reading, spending, spent
+from faregate.store import contents, day_moves, documents, reading, spending, spent
 from faregate.store.backend import Backend, naming
+from faregate.store.calendar import Calendar
 from faregate.store.calls import (
     PRICED_COLUMNS,
     Record,
@@ -27,11 +28,14 @@ from faregate.store.protocol import (
     ChangePage,
     Content,
     Dimension,
+    Duration,
     Entity,
     Entry,
     Filter,
+    Moved,
     Page,
     SpendLine,
+    SpentBy,
 )
 from faregate.store.rollup import minus, shares
 from faregate.store.summing import Sums
@@ -47,6 +51,8 @@ class DatabaseStore:
         self._backend = backend
         self._engine: AsyncEngine | None = None
         self._sums = Sums(backend)
+        self._calendar = Calendar()
+        self._moved: Calendar | None = None
 
     def __repr__(self) -> str:
         return f"DatabaseStore({self._backend.place})"
@@ -110,10 +116,11 @@ class DatabaseStore:
         with naming(self._backend):
             await self._backend.before_append(self._connected(), {each.day for each in records})
         async with self._writing() as connection:
+            calendar = await self._days(connection)
             fresh_ids = await self._backend.insert_calls(connection, records)
             fresh = [each for each in records if each.call_id in fresh_ids]
             await self._tags(connection, fresh)
-            learnt = await self._sums.append(connection, fresh)
+            learnt = await self._sums.append(connection, fresh, calendar)
         self._sums.learn(learnt)
         return len(fresh)
 
@@ -126,6 +133,7 @@ class DatabaseStore:
         """Replace the receipt of a call, keep the one before, and let the roll-ups follow."""
         place = (calls.c.call_id == call_id, calls.c.day == day_of(call_id))
         async with self._writing() as connection:
+            calendar = await self._days(connection)
             statement = select(calls).where(*place).with_for_update()
             found = (await connection.execute(statement)).mappings().first()
             if found is None:
@@ -149,7 +157,7 @@ class DatabaseStore:
             await connection.execute(
                 update(calls).where(*place).values(**values, adjusted=found["adjusted"] + 1)
             )
-            day = record(before).rollup_day
+            day = calendar.day(found["started"])
             own, tagged = map(minus, shares(after), shares(before))
             learnt = await self._sums.move(connection, day, own, tagged)
         self._sums.learn(learnt)
@@ -160,6 +168,12 @@ class DatabaseStore:
         reading.check_limit(limit)
         async with self._reading() as connection:
             return await reading.page(connection, only, cursor, limit)
+
+    async def durations(self, only: Filter, *, limit: int = 1000) -> list[Duration]:
+        """How long the newest calls took."""
+        reading.check_limit(limit)
+        async with self._reading() as connection:
+            return await reading.durations(connection, only, limit)
 
     async def row(self, call_id: str) -> Entry | None:
         """The row of a call."""
@@ -175,16 +189,58 @@ class DatabaseStore:
         until: date | None = None,
     ) -> list[SpendLine]:
         """Spend by any dimensions, from the roll-ups."""
-        async with self._reading() as connection:
+        async with self._reading(whole=True) as connection:
             return await spending.spend(connection, by, only or Filter(), since, until)
 
-    async def spent(
-        self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None = None
-    ) -> list[tuple[float, Usd]]:
-        """What a budget has spent from an instant on, by slots."""
-        question = spent.asked(payer, payer_id, since, slot_seconds)
+    async def spent(self, questions: Sequence[SpentBy]) -> list[list[tuple[float, Usd]]]:
+        """What budgets have spent from an instant on, by slots."""
+        asked = [spent.asked(each) for each in questions]
+        if not asked:
+            return []
+        async with self._reading(whole=True) as connection:
+            return await spent.spent(connection, asked, await self._read_calendar(connection))
+
+    async def calendar(self) -> Calendar:
+        """Which instants days begin at."""
         async with self._reading() as connection:
-            return await spent.spent(connection, question)
+            return await self._read_calendar(connection)
+
+    async def keep_days_in(self, zone: str) -> bool:
+        """From now on days are those of a zone."""
+        find_zone(zone)
+        async with self._writing() as connection:
+            before = await self._days(connection, alone=True)
+            after = before.changed(zone)
+            if after.pieces == before.pieces:
+                return False
+            await day_moves.write(connection, after)
+        self._moved = None
+        return True
+
+    async def move_days(self, *, batch: int = 1000) -> Moved:
+        """Move rows, the newest first, to their days in the ledger's zone."""
+        reading.check_limit(batch)
+        async with self._writing() as connection:
+            calendar = await self._days(connection, alone=True)
+            if self._moved is not None and self._moved.pieces != calendar.pieces:
+                # Somebody else is at it. Whoever begins last goes on; the others need not.
+                self._moved = None
+                return Moved(rows=0, left=False)
+            moved, learnt = await day_moves.move(connection, calendar, self._sums, batch)
+            after = await self._read_calendar(connection)
+        self._sums.learn(learnt)
+        self._moved = after if moved.left else None
+        return moved
+
+    async def _days(self, connection: AsyncConnection, *, alone: bool = False) -> Calendar:
+        """The calendar as it is until the end of a transaction, to count rows by; ``alone`` to
+        change it."""
+        await self._backend.lock_days(connection, alone=alone)
+        return await self._read_calendar(connection)
+
+    async def _read_calendar(self, connection: AsyncConnection) -> Calendar:
+        self._calendar = await day_moves.read(connection, self._calendar)
+        return self._calendar
 
     async def put(
         self,
@@ -271,8 +327,11 @@ class DatabaseStore:
         return self._engine
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+    async def _reading(self, *, whole: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with; ``whole``: all of its statements see one instant."""
         engine = self._connected()
+        if whole:
+            engine = engine.execution_options(**self._backend.whole)
         with naming(self._backend):
             async with engine.connect() as connection:
                 yield connection

@@ -1,6 +1,7 @@
 """What dead processes left behind: settled rows to store, open calls to write off as lost."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
@@ -11,8 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
-from faregate.store.appender import Appender
-from faregate.store.journal_codec import (
+from faregate.journal.codec import (
     ADMISSION,
     HEADER_BYTES,
     SETTLEMENT,
@@ -28,9 +28,10 @@ from faregate.store.journal_codec import (
     read_header,
     scan,
 )
-from faregate.store.journal_errors import JournalError
-from faregate.store.journal_home import Home, dead_homes
-from faregate.store.journal_segment import SUFFIX, named_header, refused
+from faregate.journal.errors import JournalError
+from faregate.journal.home import Home, dead_homes, replaying
+from faregate.journal.segment import SUFFIX, named_header, refused
+from faregate.store.appender import Appender
 from faregate.types import Row
 
 Appraise: TypeAlias = Callable[[Admission], Admission]
@@ -39,6 +40,8 @@ Stored: TypeAlias = Callable[[Sequence[Row]], Awaitable[None]]
 Kind: TypeAlias = Literal["damaged", "newer", "malformed", "failing"]
 
 _Decoded = TypeVar("_Decoded", Row, Admission)
+
+_GIVEN = "given.json"
 
 _log = logging.getLogger("faregate.journal")
 
@@ -74,6 +77,20 @@ class Replayed(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
+class _Given(Struct, frozen=True):
+    """What a journal that stays has given already. Given again, a row that was purged in between
+    would count twice."""
+
+    until: int = 0
+    """The last sequence number that was read."""
+    unread: tuple[int, ...] = ()
+    """Before it, what no version up to then could read."""
+
+    def has(self, sequence: int) -> bool:
+        """Whether a record was given."""
+        return sequence <= self.until and sequence not in self.unread
+
+
 class _Part(NamedTuple):
     """A segment, as the first look found it."""
 
@@ -94,6 +111,9 @@ class DeadJournal:
         self._parts: list[_Part] = []
         self._stored = 0
         self._complete = True
+        self._given = _Given()
+        self._last = 0
+        self._unread: list[int] = []
         self.problems: list[Problem] = []
         self.settled = 0
         """Rows yielded that were settled."""
@@ -115,6 +135,8 @@ class DeadJournal:
         """The store has every row: delete the directory, or leave it when not all was read."""
         if self._complete:
             self._home.remove()
+        else:
+            self._remember()
         self._home.release()
 
     def release(self) -> None:
@@ -123,6 +145,8 @@ class DeadJournal:
 
     def _look(self) -> None:
         """First look: which segments there are, in order; what is damaged; what was stored."""
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            self._given = msgspec.json.decode((self.path / _GIVEN).read_bytes(), type=_Given)
         for path in sorted(self._home.path.glob(f"*{SUFFIX}")):
             content = _read(path)
             if not content.strip(b"\0"):
@@ -146,24 +170,27 @@ class DeadJournal:
 
     def _rows(self) -> Iterator[Row]:
         """Second look: the rows. An admission always stands before its settlement."""
-        waiting: dict[str, Admission] = {}
+        waiting: dict[str, tuple[int, Admission]] = {}
         for part in self._parts:
             for found in scan(_read(part.path), part.salt, HEADER_BYTES):
                 if isinstance(found, Damage):
                     continue
+                self._last = max(self._last, found.sequence)
                 if found.kind == ADMISSION:
                     admission = self._decoded(part.path, found, decode_admission)
                     if admission is not None:
-                        waiting[found.call_id] = admission
+                        waiting[found.call_id] = (found.sequence, admission)
                 elif found.kind == SETTLEMENT:
                     waiting.pop(found.call_id, None)
-                    if found.sequence <= self._stored:
+                    if found.sequence <= self._stored or self._given.has(found.sequence):
                         continue
                     row = self._decoded(part.path, found, decode_row)
                     if row is not None:
                         self.settled += 1
                         yield row
-        for admission in waiting.values():
+        for sequence, admission in waiting.values():
+            if self._given.has(sequence):
+                continue
             self.lost += 1
             yield lost_row(self._appraise(admission))
 
@@ -181,8 +208,27 @@ class DeadJournal:
             except msgspec.MsgspecError:
                 pass
         self._complete = False
+        self._unread.append(found.sequence)
         self._note(path, found.start, found.end, kind, "")
         return None
+
+    def _remember(self) -> None:
+        """Write down what the store has of a journal that stays."""
+        given = _Given(max(self._last, self._given.until), tuple(self._unread))
+        path = self.path / _GIVEN
+        try:
+            fresh = path.with_suffix(".new")
+            with fresh.open("wb") as file:
+                file.write(msgspec.json.encode(given))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            _log.error(
+                "journal: %s is given again at the next start, since it cannot be written there"
+                " that it was stored: %s",
+                self.path, error.strerror,
+            )  # fmt: skip
 
     def _keep(self, path: Path, content: bytes, damage: Damage) -> None:
         """Copy damaged bytes to where nothing is deleted, and note them."""
@@ -224,6 +270,13 @@ async def replay(
     Raises :class:`JournalError` when ``root`` cannot be read; a single journal that cannot be read
     is left where it is and noted.
     """
+    with replaying(root):
+        return await _replay(root, appender, batch_rows, appraise, stored)
+
+
+async def _replay(
+    root: Path, appender: Appender, batch_rows: int, appraise: Appraise, stored: Stored | None
+) -> Replayed:
     homes = await asyncio.to_thread(dead_homes, root)
     done = [DeadJournal(home, appraise) for home in homes]
     problems: list[Problem] = []

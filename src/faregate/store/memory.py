@@ -9,12 +9,15 @@ from datetime import date
 import msgspec
 from msgspec.structs import replace
 
-from faregate.core.budget import Payer
+from faregate.core.zones import find_zone
 from faregate.money import Usd
-from faregate.store import contents, reading, spending, spent
+from faregate.store import contents, reading, spending
+from faregate.store.calendar import Calendar
 from faregate.store.calls import COLUMNS, PRICED_COLUMNS, Record, entry_of, priced_values, record
+from faregate.store.day_moves import moves
 from faregate.store.documents import New, check, check_version, page_of, read_cursor
 from faregate.store.errors import LedgerError, UnknownCallError
+from faregate.store.memory_filters import matches, paid_by
 from faregate.store.periods import day_number, day_text
 from faregate.store.protocol import (
     Adjustment,
@@ -22,13 +25,17 @@ from faregate.store.protocol import (
     ChangePage,
     Content,
     Dimension,
+    Duration,
     Entity,
     Entry,
     Filter,
+    Moved,
     Page,
     SpendLine,
+    SpentBy,
 )
 from faregate.store.rollup import Amounts, Series, add, minus, shares
+from faregate.store.spent import Asked, Part, asked, in_slots, to_read
 from faregate.store.text import as_json, clean, microseconds, seconds
 from faregate.types import JsonObject, Receipt, Row
 
@@ -47,6 +54,7 @@ class MemoryStore:
         self._entities: dict[tuple[str, str], Entity] = {}
         self._audit: list[Change] = []
         self._contents: dict[str, Content] = {}
+        self._calendar = Calendar()
 
     async def open(self) -> None:
         """Answer from now on. What was there before a close is there again."""
@@ -72,8 +80,9 @@ class MemoryStore:
             self._records[each.call_id] = each
             found = dict(zip(COLUMNS, each.values, strict=True))
             self._entries[each.call_id] = entry_of(found)
-            _add_all(self._rollup, each.rollup_day, each.shares)
-            _add_all(self._by_tag, each.rollup_day, each.tag_shares)
+            day = self._calendar.day(each.started)
+            _add_all(self._rollup, day, each.shares)
+            _add_all(self._by_tag, day, each.tag_shares)
         return new
 
     async def adjust(self, call_id: str, receipt: Receipt, *, reason: str, at: float) -> bool:
@@ -99,7 +108,7 @@ class MemoryStore:
             spend=values["spend_pico"],
             adjustments=(*entry.adjustments, note),
         )
-        day = self._records[call_id].rollup_day
+        day = self._calendar.day(self._records[call_id].started)
         for into, new, old in zip(
             (self._rollup, self._by_tag), shares(after), shares(before), strict=True
         ):
@@ -114,11 +123,16 @@ class MemoryStore:
         found = [
             (each.started, each.call_id)
             for each in self._records.values()
-            if _matches(self._entries[each.call_id], each, only)
+            if matches(self._entries[each.call_id], each, only)
         ]
         found = sorted((at for at in found if below is None or at < below), reverse=True)
         entries = tuple(self._entries[call_id] for _at, call_id in found[:limit])
         return Page(entries, reading.cursor_of(entries) if len(found) > limit else None)
+
+    async def durations(self, only: Filter, *, limit: int = 1000) -> list[Duration]:
+        """How long the newest calls took."""
+        found = (entry.row for entry in (await self.rows(only, limit=limit)).entries)
+        return [Duration(row.started, row.first_byte, row.ended) for row in found]
 
     async def row(self, call_id: str) -> Entry | None:
         """The row of a call."""
@@ -167,31 +181,69 @@ class MemoryStore:
                 if not (tagged and series.tagged):
                     yield day, series, amounts
 
-    async def spent(
-        self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None = None
-    ) -> list[tuple[float, Usd]]:
-        """What a budget has spent from an instant on, by slots."""
-        question = spent.asked(payer, payer_id, since, slot_seconds)
-        by: list[Dimension] = ["day"] if payer == "everything" else ["day", payer]
-        first = day_text(question.first_day)
+    async def spent(self, questions: Sequence[SpentBy]) -> list[list[tuple[float, Usd]]]:
+        """What budgets have spent from an instant on, by slots."""
+        self._check()
+        return [await self._spent(asked(each)) for each in questions]
+
+    async def _spent(self, question: Asked) -> list[tuple[float, Usd]]:
+        by: list[Dimension] = ["day"]
+        if question.payer != "everything":
+            by.append(question.payer)
+        first = day_text(self._calendar.first_day(question.since))
         days = {
             day_number(date.fromisoformat(line.group[0])): line.spend
             for line in await self.spend(by)
             if line.group[0] >= first and line.group[1:] in ((), (question.name,))
         }
-        ranges = spent.to_read(question, days)
+        ranges = to_read(question, days, self._calendar)
         parts = [
-            spent.Part(
-                each.rollup_day,
+            Part(
+                self._calendar.day(each.started),
                 question.slot(each.started),
                 each.started >= question.since,
                 self._entries[each.call_id].spend,
             )
             for each in self._records.values()
-            if any(start <= each.rollup_day < end for start, end in ranges)
-            and _paid_by(self._entries[each.call_id].row, each, question)
+            if any(since <= each.started < until for _day, since, until in ranges)
+            and paid_by(self._entries[each.call_id].row, each, question)
         ]
-        return spent.in_slots(question, days, parts)
+        return in_slots(question, days, parts, self._calendar)
+
+    async def calendar(self) -> Calendar:
+        """Which instants days begin at."""
+        self._check()
+        return self._calendar
+
+    async def keep_days_in(self, zone: str) -> bool:
+        """From now on days are those of a zone."""
+        self._check()
+        find_zone(zone)
+        before, self._calendar = self._calendar, self._calendar.changed(zone)
+        return before.pieces != self._calendar.pieces
+
+    async def move_days(self, *, batch: int = 1000) -> Moved:
+        """Move the newest rows to their days in the zone."""
+        self._check()
+        reading.check_limit(batch)
+        calendar = self._calendar
+        first = calendar.pieces[-1].since
+        older = [each for each in self._records.values() if each.started < first]
+        stretch = calendar.to_move(max(each.started for each in older)) if older else None
+        if stretch is None:
+            self._calendar = calendar.settled(
+                [day for (day, _), a in self._rollup.items() if any(a)]
+            )
+            return Moved(rows=0, left=False)
+        ids = [each.call_id for each in older if each.started >= stretch.since]
+        if stretch.before == stretch.after:
+            ids = []
+        both = moves([self._entries[each].row for each in ids], stretch)
+        for into, lines in zip((self._rollup, self._by_tag), both, strict=True):
+            for (day, series), amounts in lines.items():
+                _add_all(into, day, [(series, amounts)])
+        self._calendar = calendar.moved(stretch.since)
+        return Moved(rows=len(ids), left=True)
 
     async def put(
         self,
@@ -322,39 +374,3 @@ def _add_all(
     for series, amounts in found:
         kept = into.setdefault((day, series), [0] * len(amounts))
         add(kept, amounts)
-
-
-def _paid_by(row: Row, kept: Record, question: spent.Asked) -> bool:
-    names = {
-        "key": row.key,
-        "team": row.team,
-        "user": row.user,
-        "model": row.requested_model,
-        "deployment": row.deployment,
-        "everything": "",
-    }
-    if question.payer == "tag":
-        return question.name in (kept.tags or ("",))
-    return names[question.payer] == question.name
-
-
-def _matches(entry: Entry, kept: Record, only: Filter) -> bool:
-    row = entry.row
-    columns = dict(zip(COLUMNS, kept.values, strict=True))
-    columns |= dict(zip(PRICED_COLUMNS, priced_values(row), strict=True))
-    for field, column in reading.COLUMN_OF.items():
-        values = getattr(only, field)
-        fit = [clean(each) if isinstance(each, str) else each for each in values]
-        if fit and columns[column] not in fit:
-            return False
-    return (
-        (only.tag is None or (clean(only.tag) in kept.tags if only.tag else not kept.tags))
-        and (not only.request_id or row.request_id in [clean(each) for each in only.request_id])
-        and (only.stream is None or row.stream is only.stream)
-        and (only.adjusted is None or bool(entry.adjustments) is only.adjusted)
-        and (only.min_cost is None or entry.spend >= only.min_cost)
-        and (only.max_cost is None or entry.spend <= only.max_cost)
-        and (only.since is None or kept.started >= microseconds(only.since))
-        and (only.until is None or kept.started < microseconds(only.until))
-        and row.call_id.startswith(clean(only.call_id))
-    )

@@ -7,7 +7,7 @@ jumped, an id that tells no time) goes to the default partition, so an insert ne
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,6 +34,7 @@ LOCK_WAIT = "2s"
 """How long dropping a day waits for its readers, while those behind it wait, too."""
 
 _SCHEMA_LOCK, _CHANGES_LOCK, _PARTITION_LOCK = 0x6661_7201, 0x6661_7202, 0x6661_7203
+_DAYS_LOCK = 0x6661_7204
 _PARTITIONED = ("calls", "call_tags")
 _LOCKED = "55P03"
 _READ_ONLY = "25006"
@@ -77,6 +78,8 @@ _INSERT_TAGS = (
 
 class PostgresBackend(Backend):
     """A database on a server. Tables live in a schema of their own, ``faregate`` unless stated."""
+
+    whole: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ"}
 
     def __init__(self, address: PostgresAddress, *, pool_size: int = 5) -> None:
         self._address = address
@@ -137,10 +140,16 @@ class PostgresBackend(Backend):
         """Sequence numbers must become visible in their order."""
         await self._lock(connection, _CHANGES_LOCK)
 
-    async def _lock(self, connection: AsyncConnection, what: int) -> None:
+    async def lock_days(self, connection: AsyncConnection, *, alone: bool = False) -> None:
+        """Those who count rows share the lock."""
+        await self._lock(connection, _DAYS_LOCK, shared=not alone)
+
+    async def _lock(self, connection: AsyncConnection, what: int, *, shared: bool = False) -> None:
         """Hold a lock of this schema until the transaction ends."""
+        verb = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         await connection.exec_driver_sql(
-            f"SELECT pg_advisory_xact_lock({what}, hashtext($1))", (self._address.schema,)
+            f"SELECT {verb}({what}, hashtext($1))",
+            (self._address.schema,),
         )
 
     async def insert_calls(

@@ -1,7 +1,8 @@
 """The Store: what the ledger can be asked, and the nouns of its answers.
 
 One contract suite runs over every implementation: SQLite, PostgreSQL and the twin in memory. Money
-is pico-dollars, times are Unix seconds (kept to the microsecond), days are UTC.
+is pico-dollars, times are Unix seconds (kept to the microsecond), days are those of the ledger's
+:class:`~faregate.store.calendar.Calendar`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from faregate.core.budget import Payer
 from faregate.money import Usd
+from faregate.store.calendar import Calendar
 from faregate.types import JsonObject, Outcome, Receipt, Row
 
 RowStatus: TypeAlias = Literal[
@@ -70,6 +72,12 @@ class Filter(Struct, frozen=True, kw_only=True):
     min_cost: Usd | None = None
     max_cost: Usd | None = None
     """On what is known to be spent, both ends included."""
+    min_seconds: float | None = None
+    """From the start to the end; included."""
+    min_first_byte: float | None = None
+    """Seconds from the start to the first byte; calls without one do not fit."""
+    min_tokens_in: int | None = None
+    min_tokens_out: int | None = None
     since: float | None = None
     until: float | None = None
     """On the start of the call: ``since`` included, ``until`` not."""
@@ -106,6 +114,14 @@ class Page(Struct, frozen=True):
     cursor: str | None = None
 
 
+class Duration(Struct, frozen=True):
+    """When a call started, said its first byte and ended."""
+
+    started: float
+    first_byte: float | None
+    ended: float
+
+
 class SpendLine(Struct, frozen=True, kw_only=True):
     """One group of a question about spend."""
 
@@ -125,6 +141,29 @@ class SpendLine(Struct, frozen=True, kw_only=True):
     """Calls whose spend is not wholly known: where this is above zero, ``spend`` is a minimum."""
     inconsistent: int = 0
     unsettled: int = 0
+
+
+class SpentBy(Struct, frozen=True):
+    """A question: what a payer's calls have cost that started at ``since`` (Unix seconds) or later.
+
+    ``payer_id`` is empty for ``everything``; for a tag it means calls without any. The model is the
+    requested one.
+    """
+
+    payer: Payer
+    payer_id: str
+    since: float
+    slot_seconds: float | None = None
+    """In slots of this length, counted from 1970 on; None: in one sum."""
+
+
+class Moved(Struct, frozen=True, kw_only=True):
+    """What became of rows that count on a day of another zone than the ledger's."""
+
+    rows: int
+    """So many have their day now."""
+    left: bool
+    """Whether there may be more, and no other process is at it."""
 
 
 class Content(Struct, frozen=True, kw_only=True):
@@ -217,6 +256,12 @@ class Store(Protocol):
         Raises :class:`ValueError` for a cursor that is none or a limit outside 1 … 10,000.
         """
 
+    async def durations(self, only: Filter, *, limit: int = 1000) -> list[Duration]:
+        """How long the newest calls took that the filter lets through, the newest first.
+
+        Raises :class:`ValueError` for a limit outside 1 … 10,000.
+        """
+
     async def row(self, call_id: str) -> Entry | None:
         """The row of a call with its adjustments, or None."""
 
@@ -235,21 +280,38 @@ class Store(Protocol):
         :class:`ValueError` for a filter on what the roll-ups do not know.
         """
 
-    async def spent(
-        self, payer: Payer, payer_id: str, since: float, slot_seconds: float | None = None
-    ) -> list[tuple[float, Usd]]:
-        """What is known to be spent by a payer's calls that started at ``since`` (Unix seconds) or
-        later: what a budget is restored from.
+    async def spent(self, questions: Sequence[SpentBy]) -> list[list[tuple[float, Usd]]]:
+        """What is known to be spent by several payers, each for itself and in their order: what
+        budgets are restored from, in a few queries however many they are.
 
-        Sums by slots of ``slot_seconds``, counted from 1970 on, each with an instant within its
-        slot, in order; slots of nothing are left out. Without slots it is one sum, at ``since``. A
-        lost call counts with its worst case. ``payer_id`` is empty for ``everything``; for a tag
-        it means calls without any. The model is the requested one.
+        An answer has the sums of the question's slots, each with an instant within its slot, in
+        order; slots of nothing are left out. Without slots it is one sum, at ``since``. A lost call
+        counts with its worst case.
 
         Each day adds up to what its roll-up says, also after its rows are purged: then what no row
         tells apart counts in the day's last slot. So a deployment pays for its own charges; only
         where a slot or ``since`` divides a day, it pays for its rows, other deployments' failed
-        charges in them included. Raises :class:`ValueError` for a payer or a slot that is none.
+        charges in them included. Where slots are half a day long or longer, they divide only the
+        day ``since`` is in and the last one there is; the others count whole in their last slot,
+        up to a day late. Raises :class:`ValueError` for a payer or a slot that is none.
+        """
+
+    async def calendar(self) -> Calendar:
+        """Which instants days begin at: what turns a date into an instant, and an instant into a
+        date, wherever that is compared with sums. There is one for everybody."""
+
+    async def keep_days_in(self, zone: str) -> bool:
+        """From now on days are those of a zone; False when they are already.
+
+        Rows are on their days in it once they were moved (:meth:`move_days`), later ones at once.
+        Raises :class:`~faregate.errors.ConfigError` for a name that is none.
+        """
+
+    async def move_days(self, *, batch: int = 1000) -> Moved:
+        """Move rows, the newest first, to their days in the ledger's zone, in one transaction and
+        about ``batch`` at most. Whatever is asked before, during and after adds up to the same.
+
+        Rows that are purged already keep their days. Whoever counts rows at the same time waits.
         """
 
     async def put(

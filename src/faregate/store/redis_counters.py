@@ -10,8 +10,7 @@ import contextlib
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
 
 from faregate.core.budget import (
     Account,
@@ -25,11 +24,12 @@ from faregate.core.budget import (
     Unrestored,
     settled_amount,
 )
-from faregate.core.holds import HOLD_SECONDS
+from faregate.core.holds import HOLD_SECONDS, checked
 from faregate.core.windows import slotting
 from faregate.store.counters import Admission, Unavailable
-from faregate.store.redis_forms import Forms, slot_of
+from faregate.store.redis_forms import Forms, Later, slot_of
 from faregate.store.redis_lane import Lane, Unreachable, connect
+from faregate.store.redis_repairs import RAISE
 from faregate.store.redis_scripts import (
     BEAT,
     CLOSE,
@@ -52,20 +52,6 @@ CALM = 0.5
 before an outage is waited for, in case the server comes back empty."""
 
 _LATER = 100_000
-
-
-class _Later(NamedTuple):
-    """Something the server has still to be told."""
-
-    script: str
-    keys: list[str]
-    args: list[str]
-    again: str = ""
-    """The last argument from the second time on, where that differs."""
-
-    def repeated(self) -> "_Later":
-        """The same, said once more."""
-        return self._replace(args=[*self.args[:-1], self.again]) if self.again else self
 
 
 class RedisCounters:
@@ -92,10 +78,12 @@ class RedisCounters:
         self._skew = 0.0
         self._open: dict[str, tuple[Hold, float]] = {}
         self._lapsed: dict[str, None] = {}
-        self._later: deque[_Later] = deque(maxlen=_LATER)
+        self._later: deque[Later] = deque(maxlen=_LATER)
         self._beating: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._back_at = float("-inf")
+        self.on_loss: Callable[[], None] = lambda: None
+        """Told when the server may know less than was spent: it was away, or has forgotten."""
 
     @property
     def down(self) -> str:
@@ -125,7 +113,7 @@ class RedisCounters:
 
     async def reserve(self, call_id: str, claims: Sequence[Claim]) -> Admission:
         """Hold every claim or none, in one round trip (two at a window's edge)."""
-        _check(claims)
+        checked(claims)
         try:
             reply = await self._ask("hold", call_id, claims)
         except (Unreachable, asyncio.CancelledError) as error:
@@ -172,16 +160,42 @@ class RedisCounters:
 
     async def restore(self, accounts: Iterable[Account], spends: Iterable[Spend]) -> bool:
         """Make budgets known, with what the ledger says was spent; the first process counts."""
+        return await self._with_spends(RESTORE, self._forms.owners, accounts, spends) is not None
+
+    async def make_up(
+        self, accounts: Iterable[Account], spends: Iterable[Spend]
+    ) -> list[Spend] | None:
+        """Raise budgets that stand below what the ledger says was spent: the server missed that.
+
+        What was missing, by account; None where that cannot be done now, because the server does
+        not answer or some process has still to tell it of calls that the ledger may have.
+        """
+        accounts = list(accounts)
+        if self._later:
+            return None
+        replies = await self._with_spends(RAISE, self._forms.untold, accounts, spends)
+        if replies is None or any(reply[0] == "busy" for reply in replies):
+            return None
+        found = zip(accounts, replies, strict=True)
+        raised = [(each.id, decode(reply[2])[0]) for each, reply in found if len(reply) > 2]
+        return [Spend(name, time.time(), amount) for name, amount in raised if amount]
+
+    async def _with_spends(
+        self, script: str, key: str, accounts: Iterable[Account], spends: Iterable[Spend]
+    ) -> list[list[str]] | None:
+        """The script's answer for each account; None where there is none."""
         by_account: dict[str, list[Spend]] = {}
         for spend in spends:
             by_account.setdefault(spend.account, []).append(spend)
+        forms = self._forms
+        replies = []
         try:
-            for account in accounts:
-                args = self._forms.restoring(account, by_account.get(account.id, ()))
-                await self._run(RESTORE, [self._forms.key(account), self._forms.owners], args)
+            for each in accounts:  # one by one: a batch of them may take longer than calls wait
+                args = forms.restoring(each, by_account.get(each.id, ()))
+                replies.append(await self._run(script, [forms.key(each), key], args))
         except Unreachable:
-            return False
-        return True
+            return None
+        return replies
 
     def calm_in(self) -> float:
         """Seconds until what was settled before the last outage is in the ledger."""
@@ -214,12 +228,12 @@ class RedisCounters:
         args = [forms.holds_of, call_id, f"{at * 1000:.0f}"]
         args += [encode(each) for each in (actual.tokens, actual.unpriced)]
         args += [encode(claim.amount) for claim in claims]
-        reply = await self._say(_Later(INHERIT, keys, args))
+        reply = await self._say(Later(INHERIT, keys, args))
         return reply[:1] != ["young"]
 
     async def forget(self, account: Account) -> None:
         """Drop what is known of an account, now or as soon as the server answers."""
-        await self._say(_Later(FORGET, [self._forms.key(account)], []))
+        await self._say(Later(FORGET, [self._forms.key(account)], []))
 
     async def standings(self, accounts: Sequence[Account]) -> tuple[Standing, ...] | None:
         """How accounts stand, without those never restored; None where nobody answers."""
@@ -235,7 +249,9 @@ class RedisCounters:
         forms = self._forms
         try:
             reply = await self._run(
-                BEAT, [forms.owners, forms.lapsed], [forms.owner, self._owner_ms, forms.holds_of]
+                BEAT,
+                [forms.owners, forms.lapsed, forms.untold],
+                [forms.owner, self._owner_ms, forms.holds_of, str(len(self._later))],
             )
         except Unreachable:
             return None
@@ -261,8 +277,9 @@ class RedisCounters:
         if reply[0] in ("ok", "unknown"):
             born, dash, _ = reply[2].partition("-")
             age = (int(reply[1]) - int(born)) / 1000 if dash else CALM
-            if age < CALM:
-                self._back_at = max(self._back_at, time.monotonic() - age)
+            if age < CALM and self._back_at < time.monotonic() - age:
+                self._back_at = time.monotonic() - age
+                self.on_loss()
 
     async def _run(self, script: str, keys: Sequence[str], args: Sequence[str]) -> list[str]:
         reply = await self._lane.run(script, keys, args)
@@ -277,7 +294,7 @@ class RedisCounters:
         self._lapsed.pop(hold.call_id, None)
         return await self._say(self._closing(hold, verb, actual))
 
-    def _closing(self, hold: Hold, verb: str, actual: Actual | None) -> _Later:
+    def _closing(self, hold: Hold, verb: str, actual: Actual | None) -> Later:
         forms = self._forms
         actual = actual or Actual()
         keys = [forms.era, forms.holds, forms.lapsed, forms.done(hold.call_id)]
@@ -285,7 +302,7 @@ class RedisCounters:
         amounts = [encode(each) for each in (actual.usd, actual.tokens, actual.unpriced)]
         known = "held" if hold.held else "unsure"
         args = [hold.call_id, verb, *amounts, hold.era, forms.record(hold), known]
-        return _Later(CLOSE, keys, args, again="again" if hold.held else "")
+        return Later(CLOSE, keys, args, again="again" if hold.held else "")
 
     def _unheld(self, call_id: str, claims: Sequence[Claim]) -> Hold:
         now = time.time() + self._skew
@@ -315,7 +332,7 @@ class RedisCounters:
             resets = self._forms.window(account, int(slot) / 1000).end
         return Standing(account=account, spent=used - held, held=held, resets_at=resets)
 
-    async def _say(self, what: _Later) -> list[str]:
+    async def _say(self, what: Later) -> list[str]:
         """Tell the server, now or (in order, once it answers again) later."""
         if not self._later and not self._lane.down:
             try:
@@ -333,12 +350,16 @@ class RedisCounters:
     def _back(self) -> None:
         self._back_at = time.monotonic()
         self._tell_soon()
+        self.on_loss()
 
     def _tell_soon(self) -> None:
         if self._later and not self._lane.down and (self._telling is None or self._telling.done()):
             self._telling = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:
+        if not self._later:
+            return
+        await self.beat()  # others see that there is something to tell, and afterwards nothing
         while self._later:
             first = self._later.popleft()
             try:
@@ -348,6 +369,7 @@ class RedisCounters:
                 if isinstance(error, Unreachable):
                     return
                 raise
+        await self.beat()
 
     async def _keep_beating(self) -> None:
         while True:
@@ -367,11 +389,3 @@ class RedisCounters:
             self._lapsed[hold.call_id] = None
             if len(self._lapsed) > _LATER:
                 del self._lapsed[next(iter(self._lapsed))]
-
-
-def _check(claims: Sequence[Claim]) -> None:
-    if len({claim.account.id for claim in claims}) != len(claims):
-        raise ValueError("two claims on one account: add them up")
-    for claim in claims:
-        if claim.amount < 0:
-            raise ValueError(f"a claim on {claim.account.id} is negative: {claim.amount}")

@@ -1,6 +1,7 @@
 """How accounts, claims and holds are written for the scripts, and under which keys."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from faregate.core.budget import Account, Claim, Hold, Spend
 from faregate.core.windows import Bounds, bounds, slotting
@@ -18,6 +19,20 @@ def slot_of(account: Account, at: float) -> float:
     return bounds(account.window, at, account.zone).start * 1000
 
 
+class Later(NamedTuple):
+    """Something the server has still to be told."""
+
+    script: str
+    keys: list[str]
+    args: list[str]
+    again: str = ""
+    """The last argument from the second time on, where that differs."""
+
+    def repeated(self) -> "Later":
+        """The same, said once more."""
+        return self._replace(args=[*self.args[:-1], self.again]) if self.again else self
+
+
 class Forms:
     """The keys and arguments of one process."""
 
@@ -28,6 +43,7 @@ class Forms:
         self.era = self._prefix + "era"
         self.owners = self._prefix + "owners"
         self.lapsed = self._prefix + "lapsed"
+        self.untold = self._prefix + "untold"
         self.holds_of = self._prefix + "holds:"
         self.holds = self.holds_of + owner
         self._windows: dict[str, tuple[Account, Bounds]] = {}
@@ -59,7 +75,7 @@ class Forms:
         return [kind, account.measure, *amounts, first, second, _life(account)]
 
     def restoring(self, account: Account, spends: Iterable[Spend]) -> list[str]:
-        """The arguments that restore an account."""
+        """The arguments that restore an account, or raise it."""
         rolling = account.window.rolling
         width, back = slotting(account.window) if rolling else (0, 0)
         args = ["r" if rolling else "c", str(width), str(back), _life(account), self.holds_of]
@@ -67,7 +83,7 @@ class Forms:
         for spend in spends:
             slot = slot_of(account, spend.at)
             sums[slot] = sums.get(slot, 0) + spend.amount
-        for slot, amount in sums.items():
+        for slot, amount in sorted(sums.items()):
             args += [f"{slot:.0f}", encode(amount)]
         return args
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faregate.errors import ConfigError
-from faregate.store.redis_scripts import DIGESTS
+from faregate.store.redis_digests import DIGESTS
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

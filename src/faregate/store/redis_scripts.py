@@ -14,9 +14,7 @@ A hold is a field of its process's hash: its claims, joined by the record separa
 fields joined by the unit separator (key, kind, measure, slot, amount, width, slots back, life).
 """
 
-from hashlib import sha1
-
-_COMMON = r"""
+COMMON = r"""
 local B = 1000000000
 local KEPT = 3456000000 -- a dead process's journal may wait for 40 days
 local function split(s)
@@ -153,7 +151,7 @@ end
 """
 
 RESERVE = (
-    _COMMON
+    COMMON
     + r"""
 -- KEYS era, owners, holds of this process, mark of this call, account...
 -- ARGV hold|look, call, owner, owner's life, new era, then kind, measure, amount, limit, a, b, life
@@ -248,7 +246,7 @@ return out
 )
 
 CLOSE = (
-    _COMMON
+    COMMON
     + r"""
 -- KEYS era, holds of this process, lapsed holds, mark of this call, account...
 -- ARGV call, settle|release|lapse, usd, tokens, unpriced, era, record, then what is known of the
@@ -290,10 +288,13 @@ return {'ok', whole(clock()), unpack(out)}
 )
 
 BEAT = (
-    _COMMON
+    COMMON
     + r"""
--- KEYS owners, lapsed holds; ARGV owner, owner's life, prefix of the holds of a process
+-- KEYS owners, lapsed holds, who has something to tell
+-- ARGV owner, owner's life, prefix of the holds of a process, how much it has to tell
 local now = clock()
+if ARGV[4] == '0' then redis.call('HDEL', KEYS[3], ARGV[1])
+else redis.call('HSET', KEYS[3], ARGV[1], ARGV[4]) end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 local dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(now), 'LIMIT', 0, 8)
 local count = 0
@@ -306,6 +307,7 @@ for _, owner in ipairs(dead) do
   end
   redis.call('DEL', ARGV[3] .. owner)
   redis.call('ZREM', KEYS[1], owner)
+  redis.call('HDEL', KEYS[3], owner)
 end
 if count > 0 then redis.call('PEXPIRE', KEYS[2], KEPT) end
 return {'ok', whole(now), whole(count)}
@@ -313,7 +315,7 @@ return {'ok', whole(now), whole(count)}
 )
 
 INHERIT = (
-    _COMMON
+    COMMON
     + r"""
 -- KEYS era, owners, lapsed holds, budget...
 -- ARGV prefix of holds, call, its start, tokens, unpriced, then what each budget pays
@@ -348,7 +350,7 @@ return {found and 'ok' or young and 'young' or 'gone', whole(clock())}
 )
 
 RESTORE = (
-    _COMMON
+    COMMON
     + r"""
 -- KEYS account, owners; ARGV kind, width, slots back, life, prefix of holds, then slot, amount...
 local key, now = KEYS[1], clock()
@@ -377,12 +379,6 @@ return {'ok', whole(now)}
 )
 
 FORGET = "redis.call('DEL', KEYS[1]) return {'ok', '0'}"
-
-DIGESTS = {
-    each: sha1(each.encode(), usedforsecurity=False).hexdigest()
-    for each in (RESERVE, CLOSE, BEAT, INHERIT, RESTORE, FORGET)
-}
-"""The name Redis gives each script."""
 
 
 def encode(amount: int) -> str:

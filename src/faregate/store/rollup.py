@@ -94,6 +94,21 @@ def paid(row: Row, payer: Payer, payer_id: str) -> Usd:
     return spend if names[payer] == payer_id else 0
 
 
+def payers(row: Row) -> set[tuple[Payer, str]]:
+    """Everybody whose budgets may pay for a call, whether they have one or not."""
+    found: set[tuple[Payer, str]] = {
+        ("key", row.key),
+        ("team", row.team),
+        ("user", row.user),
+        ("model", row.requested_model),
+        ("everything", ""),
+    }
+    found |= {("tag", each) for each in row.tags}
+    if row.receipt is not None:
+        found |= {("deployment", each.deployment) for each in row.receipt.charges}
+    return found
+
+
 def believable(receipt: Receipt) -> bool:
     """Whether the ledger can count with it: below 9.2 million USD and 10**12 tokens of a unit.
 

@@ -69,10 +69,14 @@ async def spend(
         for found in await connection.execute(statement):
             _add_line(groups, by, found, part.sign, places)
         return lines(groups, by)
+    simple = len(named) <= 1 and "tag" not in named
     for by_tag, condition in _sources(by, only):
         for part in wanted:
-            table = _TABLES[(part.monthly, by_tag)]
-            statement = _statement(table, by, part, condition, measures)
+            if simple and not part.monthly:
+                statement = _by_name(by, only, part, measures)
+            else:
+                table = _TABLES[(part.monthly, by_tag)]
+                statement = _statement(table, by, part, condition, measures)
             for found in await connection.execute(statement):
                 _add_line(groups, by, found, part.sign, places)
     return lines(groups, by)
@@ -134,7 +138,7 @@ def _names(by: Sequence[Dimension], only: Filter) -> set[str]:
 def _by_name(
     by: Sequence[Dimension], only: Filter, part: Part, measures: Sequence[str]
 ) -> Select[Any]:
-    """A question by day and one name at most: few lines, however many series there are."""
+    """A question about days by one name at most: few lines, however many series there are."""
     table = rollup_day_by_name.c
     dimension = next(iter(_names(by, only)), EVERYTHING)
     where: list[ColumnElement[bool]] = [table.dimension == dimension, *_within(table.day, part)]

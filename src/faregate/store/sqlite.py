@@ -95,6 +95,9 @@ class SqliteBackend(Backend):
     async def lock_changes(self, connection: AsyncConnection) -> None:
         """Nothing: BEGIN IMMEDIATE is the lock."""
 
+    async def lock_days(self, connection: AsyncConnection, *, alone: bool = False) -> None:
+        """Nothing: BEGIN IMMEDIATE is the lock."""
+
     async def before_append(self, engine: AsyncEngine, days: set[int]) -> None:  # noqa: ARG002
         """See that the file is still the one that was opened.
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faregate.store import documents
 from faregate.store.backend import Backend, Delta
+from faregate.store.calendar import Calendar
 from faregate.store.calls import Record
 from faregate.store.periods import month_number
 from faregate.store.rollup import COUNTS, TOKENS, Amounts, Series, Share, by_name, fold
@@ -48,11 +49,14 @@ class Sums:
         self._backend = backend
         self._known = Known({}, set())
 
-    async def append(self, connection: AsyncConnection, fresh: Sequence[Record]) -> Known:
+    async def append(
+        self, connection: AsyncConnection, fresh: Sequence[Record], calendar: Calendar
+    ) -> Known:
         """Count new rows. Give what it returns to :meth:`learn` after the commit."""
-        own = fold(((each.rollup_day, s), a) for each in fresh for s, a in each.shares)
-        tagged = fold(((each.rollup_day, s), a) for each in fresh for s, a in each.tag_shares)
-        return await self._add_up(connection, own, tagged)
+        days = [(calendar.day(each.started), each) for each in fresh]
+        own = fold(((day, s), a) for day, each in days for s, a in each.shares)
+        tagged = fold(((day, s), a) for day, each in days for s, a in each.tag_shares)
+        return await self.add_up(connection, own, tagged)
 
     async def move(
         self,
@@ -62,7 +66,7 @@ class Sums:
         tagged: Iterable[Share],
     ) -> Known:
         """Add differences to a day. Give what it returns to :meth:`learn` after the commit."""
-        return await self._add_up(
+        return await self.add_up(
             connection, fold(((day, s), a) for s, a in own), fold(((day, s), a) for s, a in tagged)
         )
 
@@ -73,8 +77,8 @@ class Sums:
         self._known.series.update(learnt.series)
         self._known.units.update(learnt.units)
 
-    async def _add_up(self, connection: AsyncConnection, own: Daily, tagged: Daily) -> Known:
-        """Let every roll-up follow.
+    async def add_up(self, connection: AsyncConnection, own: Daily, tagged: Daily) -> Known:
+        """Let every roll-up follow. Give what it returns to :meth:`learn` after the commit.
 
         Everything is written in one order, by whichever process, so that none waits for another
         that waits for it.
@@ -91,11 +95,14 @@ class Sums:
                 deltas: list[Delta] = sorted(
                     (period, numbers[s], *numbers_of(amounts))
                     for (period, s), amounts in periods.items()
+                    if any(amounts)
                 )
                 if deltas:
                     await self._backend.add_up(connection, table, deltas)
         named: list[Delta] = sorted(
-            (*place, *numbers_of(amounts)) for place, amounts in by_name(own, tagged).items()
+            (*place, *numbers_of(amounts))
+            for place, amounts in by_name(own, tagged).items()
+            if any(amounts)
         )
         if named:
             await self._backend.add_up(connection, rollup_day_by_name, named)

@@ -180,6 +180,14 @@ rollup_day_by_name = Table(
 )
 """Sums of a day by a single name: a key, a team, a model … Few lines, where series are many."""
 
+calendar = Table(
+    "calendar",
+    metadata,
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("zone", Text, nullable=False),
+)
+"""From which instant on days are those of which zone; the first piece begins at 0."""
+
 units = Table("units", metadata, Column("unit", String(32), primary_key=True))
 """The units that ever occurred. Most ledgers see four of twelve, and what never occurred need not
 be summed."""

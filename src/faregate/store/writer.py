@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from faregate.journal.errors import JournalError
+from faregate.journal.journal import Journal
+from faregate.journal.reader import Reader
 from faregate.store.appender import Appender, AppenderOptions, RowSink
 from faregate.store.aside import Aside
-from faregate.store.journal import Journal
-from faregate.store.journal_errors import JournalError
-from faregate.store.journal_reader import Reader
 from faregate.types import Row
 
 _log = logging.getLogger("faregate.ledger")
@@ -201,7 +201,7 @@ class Writer:
             try:
                 batch = await self._next()
             except JournalError as error:
-                _log.error("ledger: rows cannot be read again: %s", error)
+                _log.error("ledger: rows cannot be read again and wait for that: %s", error)
                 await asyncio.sleep(1.0)
                 continue
             if not batch:
