@@ -54,7 +54,8 @@ describe("a change", () => {
 });
 
 describe("an amount in a form", () => {
-  it.each(["10", "$10", " 10.50 ", "1,000", "0.000000000001"])("%s is one", (text) => expect(isAmount(text)).toBe(true));
-  it.each(["", "ten", "-1", "1e3", "1.2.3", "0.0000000000001"])("%s is none", (text) => expect(isAmount(text)).toBe(false));
+  it.each(["10", "$10", " 10.50 ", "1,000", "12,345,678.5", "0.000000000001"])("%s is one", (text) => expect(isAmount(text)).toBe(true));
+  it.each(["", "ten", "-1", "1e3", "1.2.3", "0.0000000000001", "0,50", "1,5", "1,0000", "1.000,50"])("%s is none", (text) => expect(isAmount(text)).toBe(false));
+  it("that is none goes out as it is, for nobody to read 0,50 as 50", () => expect(amountOf("0,50")).toBe("0,50"));
   it("goes out without ornaments", () => expect(amountOf(" $1,000.50 ")).toBe("1000.50"));
 });

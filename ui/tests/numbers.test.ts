@@ -1,10 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { compact, duration, percent, tokensIn, tokensOut } from "../src/shared/numbers";
+import { compact, countOf, duration, percent, tokensIn, tokensOut } from "../src/shared/numbers";
 
 describe("tokens", () => {
   const counts = { input: 100, cache_read: 20, output: 30, reasoning: 10, audio_input: 5, audio_output: 7 };
   it("in are all that is no output", () => expect(tokensIn(counts)).toBe(125));
   it("out have the reasoning in them already", () => expect(tokensOut(counts)).toBe(37));
+});
+
+describe("a count that was typed", () => {
+  it.each([
+    ["1,200", 1200],
+    [" 90 000 ", 90000],
+    ["1_000", 1000],
+    ["0", 0],
+  ])("%s is %s", (text, value) => expect(countOf(text)).toBe(value));
+  it.each(["", "1.5", "1,5", "10,00", "-3", "ten", "1e3"])("%j is none", (text) => expect(countOf(text)).toBeNaN());
 });
 
 describe("a share", () => {

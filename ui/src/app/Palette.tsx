@@ -1,5 +1,5 @@
 import { useNavigate } from "@tanstack/react-router";
-import { ArrowRight, Boxes, Keyboard, KeyRound, LogOut, ReceiptText, SunMoon, Users } from "lucide-react";
+import { ArrowRight, Boxes, Keyboard, KeyRound, LogOut, ReceiptText, SunMoon, UserRound, Users } from "lucide-react";
 import { type ReactNode, useDeferredValue, useEffect, useRef, useState } from "react";
 import { api } from "../client/api";
 import { toggleTheme } from "../shared/settings";
@@ -14,7 +14,7 @@ interface Item {
   run: () => void;
 }
 
-/** Ctrl K: pages, keys, teams, models and calls by their ids. */
+/** Ctrl K: pages, keys, teams, users, models and calls by their ids. */
 export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
@@ -43,7 +43,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
       <input
         className="ask"
         autoFocus
-        placeholder="A page, key, team, model or call id…"
+        placeholder="A page, key, team, user, model or call id…"
         role="combobox"
         aria-expanded="true"
         aria-controls="palette-found"
@@ -88,6 +88,7 @@ function useItems(text: string, close: () => void, help: () => void): Item[] {
   const query = { params: { query: { q: sought, limit: 6 } } };
   const keys = api.useQuery("get", "/api/keys", query, { enabled });
   const teams = api.useQuery("get", "/api/teams", query, { enabled });
+  const users = api.useQuery("get", "/api/users", query, { enabled });
   const models = api.useQuery("get", "/api/models", query, { enabled });
   const wanted = text.toLowerCase();
   const then = (run: () => unknown) => () => {
@@ -130,6 +131,14 @@ function useItems(text: string, close: () => void, help: () => void): Item[] {
         more: each.id,
         icon: <Users size={15} />,
         run: then(() => navigate({ to: "/teams", search: { team: each.id } })),
+      });
+    for (const each of users.data?.data ?? [])
+      items.push({
+        id: `user ${each.id}`,
+        title: each.name || each.id,
+        more: each.email || each.id,
+        icon: <UserRound size={15} />,
+        run: then(() => navigate({ to: "/users", search: { user: each.id } })),
       });
     for (const each of models.data?.data ?? [])
       items.push({

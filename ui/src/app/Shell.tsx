@@ -166,9 +166,16 @@ export function NotFound() {
 /** What is shown instead of a page that failed; after an upgrade its files may be gone. */
 export function Broken({ error }: { error: unknown }) {
   const navigate = useNavigate();
+  const gone = error instanceof Error && /import|preload/i.test(error.message);
   return (
     <main className="content">
-      <ErrorBox error={error} />
+      <ErrorBox
+        error={
+          gone
+            ? "A part of this page could not be loaded: the gateway was upgraded since the page was opened, or it does not answer."
+            : error
+        }
+      />
       <div className="row">
         <Button kind="primary" onClick={() => location.reload()}>
           Load the page again

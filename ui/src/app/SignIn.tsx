@@ -59,10 +59,10 @@ export function SignIn({ why, onSignedIn }: { why: string; onSignedIn: (session:
   return (
     <main className="sign-in">
       <form onSubmit={(event) => void submit(event)}>
-        <div className="brand">
+        <h1 className="brand">
           <img src="favicon.svg" alt="" />
           Faregate
-        </div>
+        </h1>
         {why && <Note tone="warn">{why}</Note>}
         <Field
           label="Key"

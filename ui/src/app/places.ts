@@ -10,6 +10,7 @@ import {
   Settings2,
   Split,
   Tags,
+  UserRound,
   Users,
 } from "lucide-react";
 
@@ -24,6 +25,7 @@ export const PLACES = [
   { to: "/prices", title: "Prices", letter: "c", icon: Tags, group: "Models", own: false },
   { to: "/keys", title: "Keys", letter: "k", icon: KeyRound, group: "Access", own: false },
   { to: "/teams", title: "Teams", letter: "t", icon: Users, group: "Access", own: false },
+  { to: "/users", title: "Users", letter: "e", icon: UserRound, group: "Access", own: false },
   { to: "/budgets", title: "Budgets", letter: "b", icon: Gauge, group: "Access", own: false },
   { to: "/settings", title: "Settings", letter: "s", icon: Settings2, group: "Gateway", own: false },
   { to: "/audit", title: "Audit log", letter: "a", icon: History, group: "Gateway", own: false },

@@ -1,5 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
-import { CALL_LISTS, CALL_TEXTS, parseSearch, searchOf, SPEND_LISTS, stringifySearch } from "./search";
+import { CALL_LISTS, CALL_TEXTS, parseSearch, type Search, searchOf, SPEND_LISTS, stringifySearch } from "./search";
 import { Broken, NotFound, Shell } from "./Shell";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: Broken });
@@ -68,6 +68,13 @@ const teams = createRoute({
   component: lazyRouteComponent(() => import("../features/teams/TeamsPage"), "TeamsPage"),
 });
 
+const users = createRoute({
+  ...below,
+  path: "/users",
+  validateSearch: searchOf([], ["q", "user", "add"]),
+  component: lazyRouteComponent(() => import("../features/users/UsersPage"), "UsersPage"),
+});
+
 const budgets = createRoute({
   ...below,
   path: "/budgets",
@@ -78,7 +85,7 @@ const budgets = createRoute({
 const settings = createRoute({
   ...below,
   path: "/settings",
-  validateSearch: searchOf([], ["q"]),
+  validateSearch: searchOf([], ["q", "changed"]),
   component: lazyRouteComponent(() => import("../features/settings/SettingsPage"), "SettingsPage"),
 });
 
@@ -100,6 +107,7 @@ export const router = createRouter({
     prices,
     keys,
     teams,
+    users,
     budgets,
     settings,
     audit,
@@ -107,16 +115,24 @@ export const router = createRouter({
   basepath: new URL(document.baseURI).pathname.replace(/\/$/, "") || "/",
   parseSearch,
   stringifySearch,
-  defaultPreload: "intent",
+  defaultPreload: false,
   scrollRestoration: true,
 });
 
-// The page's own file is read while the session is still asked for.
-const pages: Record<string, { options: { component?: unknown } } | undefined> = router.routesById;
-for (const match of router.matchRoutes(router.latestLocation) as { routeId: string }[]) {
-  const page = pages[match.routeId]?.options.component as { preload?: () => Promise<unknown> } | undefined;
-  page?.preload?.().catch(() => undefined);
+interface Page {
+  options: { component?: unknown; validateSearch?: (search: Search) => Search };
 }
+
+type Preloadable = { preload?: () => Promise<unknown> } | undefined;
+
+/** Reads a page's file. */
+export function read(route: Page | undefined): Promise<unknown> {
+  return Promise.resolve((route?.options.component as Preloadable)?.preload?.()).catch(() => undefined);
+}
+
+// The page's own file is read while the session is still asked for.
+export const pages = router.routesById as unknown as Record<string, Page | undefined>;
+for (const match of router.matchRoutes(router.latestLocation) as { routeId: string }[]) void read(pages[match.routeId]);
 
 declare module "@tanstack/react-router" {
   interface Register {

@@ -69,6 +69,19 @@ export const CALL_LISTS = [
   "traceparent",
 ] as const;
 
-export const CALL_TEXTS = ["tag", "min_cost", "max_cost", "since", "until", "stream", "adjusted", "call_id"] as const;
+export const CALL_TEXTS = [
+  "tag",
+  "min_cost",
+  "max_cost",
+  "min_seconds",
+  "min_first_byte",
+  "min_tokens_in",
+  "min_tokens_out",
+  "since",
+  "until",
+  "stream",
+  "adjusted",
+  "call_id",
+] as const;
 
 export const SPEND_LISTS = ["key", "team", "user", "model", "served_model", "deployment", "provider"] as const;

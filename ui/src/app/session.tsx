@@ -1,6 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useState } from "react";
 import { client, onSessionOver, problemOf, type Session, useCsrf } from "../client/api";
+import { notify } from "../shared/toasts";
+import { useLedgerZone } from "../shared/days";
 import { SignIn } from "./SignIn";
 
 interface Signed {
@@ -31,6 +33,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
 
   const enter = useCallback((session: Session) => {
     useCsrf(session.csrf);
+    useLedgerZone(session.zone ?? "UTC", session.zone_since);
     setState({ kind: "in", session });
   }, []);
 
@@ -63,10 +66,15 @@ export function SessionGate({ children }: { children: ReactNode }) {
   }, [queries]);
 
   const signOut = useCallback(() => {
-    void client.DELETE("/api/session").finally(() => {
-      queries.clear();
-      setState({ kind: "out", why: "" });
-    });
+    // Nobody is told they are out while the cookie still lets them in.
+    client
+      .DELETE("/api/session")
+      .then(({ error, response }) => {
+        if (error && response.status !== 401) throw error;
+        queries.clear();
+        setState({ kind: "out", why: "" });
+      })
+      .catch((error: unknown) => notify(`You are still signed in. ${problemOf(error).message}`, "bad"));
   }, [queries]);
 
   const signed = useMemo<Signed | null>(() => {

@@ -57,7 +57,7 @@ export function Shortcuts({ onClose }: { onClose: () => void }) {
     [["?"], "This list"],
     [["/"], "Find on this page"],
     [["r"], "Refresh"],
-    [["n"], "New: key, team, budget, price"],
+    [["n"], "New: key, team, user, budget, price"],
     [["d"], "Dark or light"],
     [["Esc"], "Close what is open"],
     [["j"], "Next call (Logs)"],

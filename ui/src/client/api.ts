@@ -47,6 +47,11 @@ export function onSessionOver(react: () => void): void {
   over = react;
 }
 
+/** To be told of every 401, also by requests that are made by hand. */
+export function sessionOver(): void {
+  over();
+}
+
 /** The headers of a change, for requests that are made by hand (a stream). */
 export function proof(): Record<string, string> {
   return { "x-faregate-csrf": csrf };
@@ -85,8 +90,11 @@ export function problemOf(error: unknown): Problem {
     if (found && typeof found.message === "string")
       return { message: found.message, code: found.code ?? "", param: found.param ?? null };
   }
-  if (error instanceof TypeError)
+  // As Chrome, Firefox and Safari say it; any other TypeError is a fault of the page itself.
+  if (error instanceof TypeError && /fetch|network|load failed/i.test(error.message))
     return { message: "The gateway does not answer. Is it running?", code: "unreachable", param: null };
+  if (error instanceof TypeError)
+    return { message: `This cannot be shown, which is a fault of the dashboard: ${error.message}`, code: "", param: null };
   if (error instanceof Error && error.message) return { message: error.message, code: "", param: null };
   if (typeof error === "string" && error.trim())
     return { message: error.slice(0, 300), code: "", param: null };

@@ -299,7 +299,7 @@ function Node({
     <g>
       <rect x={end ? x : x - 6} y={at.y} width={6} height={at.size} rx={2} fill={fill} />
       <text className="name" x={end ? x - 8 : x + 8} y={middle} textAnchor={end ? "end" : "start"}>
-        {shown || "unknown"}
+        {shown || "none answered"}
         <title>{name}</title>
       </text>
       {about && (

@@ -10,6 +10,6 @@ export function downloadCsv(name: string, rows: readonly (readonly (string | num
 
 /** Quoted where it must be; what a spreadsheet would take for a formula is made text. */
 export function cell(value: string | number): string {
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && !/^-?\d/.test(value) ? `'${value}` : String(value);
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && !/^-?\d+(\.\d+)?$/.test(value) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -203,25 +203,33 @@ export function Modal({
   title,
   wide,
   className,
+  keep = false,
   onClose,
   children,
 }: {
   title: ReactNode;
   wide?: boolean;
   className?: string;
+  /** What it shows is not to be had again: only its own buttons close it. */
+  keep?: boolean;
   onClose: () => void;
   children: ReactNode;
 }) {
-  const ref = useDialog(onClose, true);
+  const ref = useDialog(() => keep || onClose(), true);
   const id = useId();
+  const written = useRef(false);
   return (
     <dialog
       ref={ref}
       className={names("modal", wide && "wide", className)}
       tabIndex={-1}
       aria-labelledby={id}
+      onInput={() => {
+        written.current = true;
+      }}
       onMouseDown={(event) => {
-        if (event.target === event.currentTarget) onClose();
+        // A click beside it does not throw away what somebody has written.
+        if (event.target === event.currentTarget && !keep && !written.current) onClose();
       }}
     >
       <header>
@@ -299,6 +307,15 @@ export function Menu({
     ref.current?.querySelector<HTMLElement>(".menu .item, .menu input")?.focus();
     return () => document.removeEventListener("mousedown", outside);
   }, [open]);
+  useEffect(() => {
+    ref.current?.querySelector("button")?.setAttribute("aria-expanded", String(open));
+  });
+  const close = () => {
+    // What has the focus is about to go: it returns to what opened the menu.
+    const within = ref.current?.querySelector(".menu")?.contains(document.activeElement);
+    if (within) ref.current?.querySelector<HTMLElement>("button")?.focus();
+    setOpen(false);
+  };
   return (
     <div
       className="menu-anchor"
@@ -307,8 +324,7 @@ export function Menu({
         if (!open) return;
         if (event.key === "Escape") {
           event.stopPropagation();
-          setOpen(false);
-          ref.current?.querySelector<HTMLElement>("button")?.focus();
+          close();
         }
         if (event.key === "ArrowDown" || event.key === "ArrowUp") {
           event.preventDefault();
@@ -326,10 +342,19 @@ export function Menu({
       </span>
       {open && (
         <div className={names("menu", right && "right", up && "up")} role="menu" aria-label={label}>
-          {children(() => setOpen(false))}
+          {children(close)}
         </div>
       )}
     </div>
+  );
+}
+
+/** Text to be copied as it is; a keyboard can scroll it. */
+export function Code({ kept = false, children }: { kept?: boolean; children: string }) {
+  return (
+    <pre className={names("code", kept && "kept")} tabIndex={0}>
+      {children}
+    </pre>
   );
 }
 

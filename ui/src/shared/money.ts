@@ -67,12 +67,14 @@ export function change(now: number, before: number): string {
   return Math.abs(percent) >= 1000 ? shown : `${percent > 0 ? "+" : "−"}${shown}`;
 }
 
-/** Whether text from a form is an amount, and a positive one. */
+const AMOUNT = /^\$?\s*(\d{1,12}|\d{1,3}(,\d{3})+)(\.\d{1,12})?$/;
+
+/** Whether text from a form is an amount, and a positive one. A comma stands between thousands only. */
 export function isAmount(text: string): boolean {
-  return /^\$?\s*\d{1,12}(\.\d{1,12})?$/.test(text.trim().replace(/,/g, ""));
+  return AMOUNT.test(text.trim());
 }
 
-/** An amount from a form as the API takes it. */
+/** An amount from a form as the API takes it; what is none, `0,50` for one, goes there to be refused. */
 export function amountOf(text: string): string {
-  return text.trim().replace(/[$,\s]/g, "");
+  return isAmount(text) ? text.trim().replace(/[$,\s]/g, "") : text.trim();
 }

@@ -28,6 +28,12 @@ export function compact(value: number): string {
   return WHOLE.format(value);
 }
 
+/** The whole number somebody typed: `1000`, `1,000` or `1 000`. NaN for what is none, such as `1,5`. */
+export function countOf(text: string): number {
+  const typed = text.trim();
+  return /^(\d+|\d{1,3}([,_\s]\d{3})+)$/.test(typed) ? Number(typed.replace(/[,_\s]/g, "")) : Number.NaN;
+}
+
 /** A share from 0 to 1; small ones are never 0 %. */
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return "–";

@@ -10,9 +10,26 @@ interface Chosen {
 const DEFAULTS: Chosen = { theme: "system", zone: "local" };
 const listeners = new Set<() => void>();
 
+const zones = new Map<string, boolean>();
+
+/** Whether this browser knows a zone: another one, or a newer one, may know fewer. */
+function isZone(name: string): boolean {
+  let known = zones.get(name);
+  if (known === undefined) {
+    try {
+      known = name === "local" || Boolean(new Intl.DateTimeFormat(undefined, { timeZone: name }));
+    } catch {
+      known = false;
+    }
+    zones.set(name, known);
+  }
+  return known;
+}
+
 function read<K extends keyof Chosen>(name: K): Chosen[K] {
   try {
-    return (localStorage.getItem(`faregate.${name}`) as Chosen[K] | null) ?? DEFAULTS[name];
+    const kept = localStorage.getItem(`faregate.${name}`) as Chosen[K] | null;
+    return kept === null || (name === "zone" && !isZone(kept)) ? DEFAULTS[name] : kept;
   } catch {
     return DEFAULTS[name];
   }

@@ -58,7 +58,7 @@ export function date(instant: string, zone = chosenZone()): string {
   return format(zone, { year: "numeric", month: "short", day: "numeric" }).format(new Date(instant));
 }
 
-/** A calendar day of the sums (`2026-11-22`, UTC): `Nov 22`. */
+/** A calendar day of the sums (`2026-11-22`): `Nov 22`. */
 export function day(text: string): string {
   return format("UTC", { month: "short", day: "numeric" }).format(new Date(`${text}T00:00:00Z`));
 }

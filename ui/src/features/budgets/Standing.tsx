@@ -18,6 +18,11 @@ export function windowName(window: string): string {
   return amount === "1" ? `a ${name}` : `every ${amount} ${name}s`;
 }
 
+/** The colour of how a budget stands. */
+export function toneOf(standing: NonNullable<Budget["standing"]>): "bad" | "warn" | undefined {
+  return standing.state === "exhausted" ? "bad" : standing.state === "warning" ? "warn" : undefined;
+}
+
 /** How a budget stands: spent, held, where it will end. */
 export function BudgetStanding({ budget, wide }: { budget: Budget; wide?: boolean }) {
   const { standing } = budget;
@@ -29,7 +34,7 @@ export function BudgetStanding({ budget, wide }: { budget: Budget; wide?: boolea
       </div>
     );
   const over = standing.projected !== null && size(standing.projected) > limit;
-  const tone = standing.state === "exhausted" ? "bad" : standing.state === "warning" || over ? "warn" : undefined;
+  const tone = toneOf(standing) ?? (over ? "warn" : undefined);
   return (
     <div className="column standing">
       <div className="row">
@@ -75,19 +80,24 @@ function rounded(amount: string): string {
   return value >= 1 ? value.toFixed(2) : value.toPrecision(2).includes("e") ? amount : value.toPrecision(2);
 }
 
+function counted({ measure, limit }: Limit): string {
+  if (measure === "parallel") return limit === 1 ? "call at once" : "calls at once";
+  return limit === 1 ? measure.slice(0, -1) : measure;
+}
+
 export function LimitStanding({ limit }: { limit: Limit }) {
   const { standing } = limit;
   return (
     <div className="column standing">
       <div className="row">
         <span className="cut grow">
-          {count(limit.limit)} {limit.measure === "parallel" ? "calls at once" : limit.measure}
-          {limit.per && <span className="dim"> a {limit.per}</span>}
+          {count(limit.limit)} {counted(limit)}
+          {limit.per && <span className="dim"> {limit.per === "hour" ? "an" : "a"} {limit.per}</span>}
           {limit.model && <span className="dim"> of {limit.model}</span>}
         </span>
         {standing && (
           <span className="dim number">
-            {count(standing.used + standing.held)} used
+            {count(standing.used + standing.held)} {limit.measure === "parallel" ? "now" : "used"}
           </span>
         )}
       </div>

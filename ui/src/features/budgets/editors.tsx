@@ -1,7 +1,9 @@
 import { Plus, Trash2 } from "lucide-react";
+import { useId } from "react";
 import type { Budget, BudgetInput, Limit, LimitInput } from "../../client/api";
 import { Button, IconButton, Input, Select } from "../../shared/kit";
 import { amountOf, isAmount } from "../../shared/money";
+import { countOf } from "../../shared/numbers";
 
 export const WINDOWS = [
   { value: "1mo", label: "a month" },
@@ -12,6 +14,18 @@ export const WINDOWS = [
   { value: "rolling 24h", label: "in any 24 hours" },
   { value: "total", label: "in all" },
 ];
+
+export const MEASURES = [
+  { value: "requests", label: "requests" },
+  { value: "tokens", label: "tokens" },
+  { value: "parallel", label: "calls at once" },
+] as const;
+
+export const PER = [
+  { value: "minute", label: "a minute" },
+  { value: "hour", label: "an hour" },
+  { value: "day", label: "a day" },
+] as const;
 
 export interface BudgetDraft {
   limit: string;
@@ -50,7 +64,7 @@ export function limitDraftsOf(limits: readonly Limit[]): LimitDraft[] {
 /** Drafts as the API takes them; empty ones are left out. */
 export function budgetsOf(drafts: readonly BudgetDraft[]): BudgetInput[] {
   return drafts
-    .filter((each) => each.limit.trim())
+    .filter((each) => each.limit.trim() || each.soft.trim())
     .map((each) => ({
       limit: amountOf(each.limit),
       window: each.window,
@@ -62,10 +76,10 @@ export function budgetsOf(drafts: readonly BudgetDraft[]): BudgetInput[] {
 
 export function limitsOf(drafts: readonly LimitDraft[]): LimitInput[] {
   return drafts
-    .filter((each) => each.limit.trim())
+    .filter((each) => each.limit.trim() || each.model.trim())
     .map((each) => ({
       measure: each.measure,
-      limit: Number(each.limit.replace(/[,\s]/g, "")),
+      limit: countOf(each.limit),
       per: each.measure === "parallel" ? null : each.per,
       model: each.model.trim(),
     }));
@@ -82,7 +96,7 @@ export function BudgetsEditor({ value, onChange }: { value: BudgetDraft[]; onCha
     <div className="field">
       <span className="label">Budgets</span>
       {value.map((each, at) => (
-        <div className="row" key={at}>
+        <div className="row drafts" key={at}>
           <Input
             inputMode="decimal"
             placeholder="$10.00"
@@ -133,48 +147,62 @@ export function BudgetsEditor({ value, onChange }: { value: BudgetDraft[]; onCha
   );
 }
 
-export function LimitsEditor({ value, onChange }: { value: LimitDraft[]; onChange: (value: LimitDraft[]) => void }) {
+export function LimitsEditor({
+  value,
+  models,
+  onChange,
+}: {
+  value: LimitDraft[];
+  /** Names that a limit may be for. */
+  models: readonly string[];
+  onChange: (value: LimitDraft[]) => void;
+}) {
+  const list = useId();
   const set = (at: number, change: Partial<LimitDraft>) =>
     onChange(value.map((each, index) => (index === at ? { ...each, ...change } : each)));
   return (
     <div className="field">
       <span className="label">Rate limits</span>
       {value.map((each, at) => (
-        <div className="row" key={at}>
+        <div className="row drafts" key={at}>
           <Input
             inputMode="numeric"
             placeholder="60"
             aria-label="Limit"
-            aria-invalid={Boolean(each.limit) && !/^[\d,\s]+$/.test(each.limit)}
+            aria-invalid={Boolean(each.limit) && Number.isNaN(countOf(each.limit))}
             value={each.limit}
             onChange={(event) => set(at, { limit: event.target.value })}
           />
           <Select
             aria-label="Of what"
             value={each.measure}
-            options={[
-              { value: "requests", label: "requests" },
-              { value: "tokens", label: "tokens" },
-              { value: "parallel", label: "calls at once" },
-            ]}
+            options={MEASURES}
             onChange={(event) => set(at, { measure: event.target.value as LimitDraft["measure"] })}
           />
           <Select
             aria-label="Per"
             disabled={each.measure === "parallel"}
             value={each.per}
-            options={[
-              { value: "minute", label: "a minute" },
-              { value: "hour", label: "an hour" },
-              { value: "day", label: "a day" },
-            ]}
+            options={PER}
             onChange={(event) => set(at, { per: event.target.value as LimitDraft["per"] })}
+          />
+          <Input
+            list={list}
+            placeholder="every model"
+            aria-label="Only calls of this model"
+            value={each.model}
+            onChange={(event) => set(at, { model: event.target.value })}
           />
           <IconButton label="Remove this limit" onClick={() => onChange(value.filter((_, index) => index !== at))}>
             <Trash2 size={14} />
           </IconButton>
         </div>
       ))}
+      <datalist id={list}>
+        {models.map((each) => (
+          <option key={each} value={each} />
+        ))}
+      </datalist>
       <div>
         <Button small onClick={() => onChange([...value, { measure: "requests", limit: "", per: "minute", model: "" }])}>
           <Plus size={13} aria-hidden /> Limit
@@ -182,9 +210,4 @@ export function LimitsEditor({ value, onChange }: { value: LimitDraft[]; onChang
       </div>
     </div>
   );
-}
-
-/** Words separated by commas or blanks. */
-export function listOf(text: string): string[] {
-  return [...new Set(text.split(/[\s,]+/).filter(Boolean))];
 }

@@ -1,15 +1,14 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { KeyRound, Plus } from "lucide-react";
-import { useDeferredValue, useState } from "react";
+import { KeyRound, Plus, X } from "lucide-react";
+import { useState } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
-import { client, type Key, type KeyIssued } from "../../client/api";
-import { Money } from "../../shared/figures";
-import { Bar, Bones, Button, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
-import { size } from "../../shared/money";
+import type { Key, KeyIssued } from "../../client/api";
+import { Bones, Button, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
 import { date } from "../../shared/time";
-import { windowName } from "../budgets/Standing";
+import { TightestBudget } from "../budgets/Tightest";
+import { useHolders } from "../holders/holders";
+import { More } from "../holders/More";
 import { KeyDrawer, SecretModal } from "./KeyDrawer";
 import { KeyForm } from "./KeyForm";
 
@@ -21,22 +20,8 @@ export function KeysPage() {
   const { mayChange } = useSession();
   const [issued, setIssued] = useState<KeyIssued | null>(null);
   const { q = "", team, user } = search;
-  const wanted = useDeferredValue(q);
-  const keys = useInfiniteQuery({
-    queryKey: ["get", "/api/keys", wanted, team, user],
-    queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await client.GET("/api/keys", {
-        params: { query: { q: wanted, team, user, cursor: pageParam, limit: 200 } },
-        signal,
-      });
-      if (error) throw error;
-      return data;
-    },
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next ?? undefined,
-    placeholderData: (before) => before,
-  });
-  const rows = keys.data?.pages.flatMap((page) => page.data) ?? [];
+  const keys = useHolders("key", search);
+  const { rows } = keys;
   const set = (change: Partial<typeof search>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   return (
@@ -60,9 +45,15 @@ export function KeysPage() {
         <Refresh busy={keys.isFetching} onClick={() => void keys.refetch()} />
       </Top>
       <main className="content">
+        {(team || user) && (
+          <div className="row wrap">
+            {team && <Narrowed name="Team" value={team} onClear={() => set({ team: undefined })} />}
+            {user && <Narrowed name="Owner" value={user} onClear={() => set({ user: undefined })} />}
+          </div>
+        )}
         {keys.error && <ErrorBox error={keys.error} retry={() => void keys.refetch()} />}
-        {keys.isPending ? (
-          <Bones rows={8} />
+        {!keys.data ? (
+          !keys.error && <Bones rows={8} />
         ) : rows.length === 0 && !q && !team && !user ? (
           <div className="card">
             <Empty icon={<KeyRound size={26} aria-hidden />} title="No keys yet">
@@ -97,19 +88,14 @@ export function KeysPage() {
                 </tbody>
               </table>
             </div>
-            {rows.length === 0 && <Empty title="No key is called that" />}
-            {keys.hasNextPage && (
-              <div className="row body">
-                <Button small busy={keys.isFetchingNextPage} onClick={() => void keys.fetchNextPage()}>
-                  More keys
-                </Button>
-              </div>
-            )}
+            {rows.length === 0 && <Empty title={q ? "No key is called that" : "No key here yet"} />}
+            <More of="keys" list={keys} />
           </section>
         )}
       </main>
-      {search.add && (
+      {search.add && mayChange && (
         <KeyForm
+          whose={{ team, user }}
           onClose={() => set({ add: undefined })}
           onIssued={(made) => {
             set({ add: undefined });
@@ -125,8 +111,20 @@ export function KeysPage() {
   );
 }
 
+function Narrowed({ name, value, onClear }: { name: string; value: string; onClear: () => void }) {
+  return (
+    <span className="tag accent">
+      <span className="cut">
+        {name} {value}
+      </span>
+      <button type="button" aria-label={`Without ${name} ${value}`} onClick={onClear}>
+        <X size={11} />
+      </button>
+    </span>
+  );
+}
+
 function KeyRow({ item, chosen, onOpen }: { item: Key; chosen: boolean; onOpen: () => void }) {
-  const tightest = [...item.budgets].sort((a, b) => (b.standing?.share ?? 0) - (a.standing?.share ?? 0))[0];
   return (
     <tr className={chosen ? "pick picked" : "pick"} onClick={onOpen}>
       <td>
@@ -140,7 +138,7 @@ function KeyRow({ item, chosen, onOpen }: { item: Key; chosen: boolean; onOpen: 
           </>
         )}
       </td>
-      <td className="mono dim">{item.shown}</td>
+      <td className="mono dim nowrap">{item.shown}</td>
       <td>
         {item.team && (
           <Link
@@ -153,26 +151,21 @@ function KeyRow({ item, chosen, onOpen }: { item: Key; chosen: boolean; onOpen: 
           </Link>
         )}
       </td>
-      <td>{item.user}</td>
+      <td>
+        {item.user && (
+          <Link
+            to="/users"
+            search={{ user: item.user }}
+            className="quiet-link"
+            onClick={(event) => event.stopPropagation()}
+          >
+            {item.user}
+          </Link>
+        )}
+      </td>
       <td className="dim cut">{item.models.length ? item.models.join(", ") : "every model"}</td>
       <td>
-        {tightest ? (
-          <div className="row">
-            <div className="meter">
-              <Bar
-                share={size(tightest.standing?.spent) / (size(tightest.limit) || 1)}
-                tone={
-                  tightest.standing?.state === "exhausted" ? "bad" : tightest.standing?.state === "warning" ? "warn" : undefined
-                }
-              />
-            </div>
-            <span className="number">
-              <Money value={tightest.limit} /> <span className="dim">{windowName(tightest.window)}</span>
-            </span>
-          </div>
-        ) : (
-          <span className="dim">none</span>
-        )}
+        <TightestBudget budgets={item.budgets} />
       </td>
       <td>
         <Tag tone={item.state === "active" ? "good" : "bad"}>{item.state}</Tag>

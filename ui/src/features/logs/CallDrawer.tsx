@@ -1,29 +1,30 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ArrowDown, ArrowUp, Link2 } from "lucide-react";
 import { type ReactNode, useEffect } from "react";
 import { api, type Attempt, type Call, type CallDetail, type Charge } from "../../client/api";
 import { Count, Money, Time } from "../../shared/figures";
-import { Bones, CopyButton, Drawer, ErrorBox, IconButton, Tag } from "../../shared/kit";
+import { Bones, Code, CopyButton, Drawer, ErrorBox, IconButton, Tag } from "../../shared/kit";
 import { duration } from "../../shared/numbers";
+import { askCall } from "./ask";
 import { ReceiptView } from "./Receipt";
 import { outcomeTone, OUTCOMES, STATUSES, UNIT_NAMES, worthTone } from "./words";
 
 /** All of one call. j and k lead to its neighbours. */
 export function CallDrawer({
   id,
+  row,
   onClose,
   onStep,
 }: {
   id: string;
+  /** What the log knows of it: shown until all of it is there. */
+  row: Call | undefined;
   onClose: () => void;
   onStep: (step: number) => void;
 }) {
-  const { data, error, refetch } = api.useQuery(
-    "get",
-    "/api/calls/{call_id}",
-    { params: { path: { call_id: id } } },
-    { retry: 3, retryDelay: 400 },
-  );
+  const { data, error, refetch } = useQuery({ ...askCall(id), retry: 3, retryDelay: 400 });
+  const call = data?.call ?? row;
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       if (event.metaKey || event.ctrlKey || event.altKey) return;
@@ -52,8 +53,8 @@ export function CallDrawer({
     >
       {error ? (
         <ErrorBox error={error} retry={() => void refetch()} />
-      ) : data ? (
-        <Detail detail={data} />
+      ) : call ? (
+        <Detail call={call} detail={data} />
       ) : (
         <Bones rows={14} />
       )}
@@ -73,8 +74,8 @@ function LinkButton() {
   );
 }
 
-function Detail({ detail }: { detail: CallDetail }) {
-  const { call, receipt, attempts, adjustments } = detail;
+function Detail({ call, detail }: { call: Call; detail: CallDetail | undefined }) {
+  const { receipt, attempts = [], adjustments = [] } = detail ?? {};
   return (
     <div className="call">
       <div className="row wrap">
@@ -99,7 +100,13 @@ function Detail({ detail }: { detail: CallDetail }) {
       </div>
       <section>
         <h3>Receipt</h3>
-        {receipt ? <ReceiptView receipt={receipt} /> : <p className="dim">Nothing that bills was reached.</p>}
+        {receipt ? (
+          <ReceiptView receipt={receipt} />
+        ) : detail ? (
+          <p className="dim">Nothing that bills was reached.</p>
+        ) : (
+          <Bones rows={5} />
+        )}
       </section>
       <section>
         <h3>Timeline</h3>
@@ -121,7 +128,7 @@ function Detail({ detail }: { detail: CallDetail }) {
           </div>
         </section>
       )}
-      <Content id={call.call_id} />
+      {detail?.content_kept && <Content id={call.call_id} />}
       <section>
         <h3>Facts</h3>
         <Facts call={call} />
@@ -143,8 +150,8 @@ function Content({ id }: { id: string }) {
     <section>
       <h3>Prompt and answer</h3>
       <div className="column">
-        {data.prompt !== null && <pre className="code kept">{readable(data.prompt)}</pre>}
-        {data.answer !== null && <pre className="code kept">{readable(data.answer)}</pre>}
+        {data.prompt !== null && <Code kept>{readable(data.prompt)}</Code>}
+        {data.answer !== null && <Code kept>{readable(data.answer)}</Code>}
       </div>
     </section>
   );

@@ -1,10 +1,10 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Inbox, SearchX } from "lucide-react";
-import { type KeyboardEvent, memo, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, memo, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Call } from "../../client/api";
 import { Count, Money, Time } from "../../shared/figures";
 import { Bones, Dot, Empty, Tag } from "../../shared/kit";
-import { duration, tokensIn, tokensOut } from "../../shared/numbers";
+import { calls, duration, tokensIn, tokensOut } from "../../shared/numbers";
 import { outcomeTone, worthTone } from "./words";
 
 const HEIGHT = 34;
@@ -17,6 +17,7 @@ export function CallTable({
   loadMore,
   chosen,
   onOpen,
+  onPoint,
   narrowed,
 }: {
   rows: readonly Call[];
@@ -25,6 +26,8 @@ export function CallTable({
   loadMore: () => void;
   chosen: string | undefined;
   onOpen: (id: string) => void;
+  /** The button went down on a call; it may be opened. */
+  onPoint: (id: string) => void;
   narrowed: boolean;
 }) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -36,6 +39,16 @@ export function CallTable({
     overscan: 16,
     getItemKey: (index) => rows[index]?.call_id ?? index,
   });
+  const first = useRef<string | undefined>(undefined);
+  useLayoutEffect(() => {
+    // Calls that come in above do not move what somebody reads, nor what the arrows are at.
+    const above = rows.findIndex((each) => each.call_id === first.current);
+    first.current = rows[0]?.call_id;
+    if (above <= 0) return;
+    setAt((before) => (before < 0 ? before : before + above));
+    const box = scroller.current;
+    if (box && box.scrollTop > 0) box.scrollTop += above * HEIGHT;
+  }, [rows]);
   const seen = list.getVirtualItems();
   const lastSeen = seen.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -117,11 +130,12 @@ export function CallTable({
               at={each.index === at}
               chosen={row.call_id === chosen}
               onOpen={onOpen}
+              onPoint={onPoint}
             />
           );
         })}
       </div>
-      <div className="log-end dim">{more ? "Loading more…" : `${rows.length} calls; that is all.`}</div>
+      <div className="log-end dim">{more ? "Loading more…" : `${calls(rows.length)}; that is all.`}</div>
     </div>
   );
 }
@@ -146,6 +160,7 @@ const Row = memo(function Row({
   at,
   chosen,
   onOpen,
+  onPoint,
 }: {
   row: Call;
   top: number;
@@ -153,6 +168,8 @@ const Row = memo(function Row({
   at: boolean;
   chosen: boolean;
   onOpen: (id: string) => void;
+  /** The button went down on a call; it may be opened. */
+  onPoint: (id: string) => void;
 }) {
   const failed = row.outcome !== "completed";
   return (
@@ -163,6 +180,7 @@ const Row = memo(function Row({
       aria-selected={chosen}
       className={`log-row${at ? " at" : ""}${chosen ? " chosen" : ""}`}
       style={{ transform: `translateY(${top}px)` }}
+      onPointerDown={() => onPoint(row.call_id)}
       onClick={() => onOpen(row.call_id)}
     >
       <span role="gridcell" className="soft cut">

@@ -3,8 +3,7 @@ import { ListFilter, Search as Glass, X } from "lucide-react";
 import { type FormEvent, useEffect, useState } from "react";
 import { CALL_LISTS } from "../../app/search";
 import { Button, Input, Menu, Select } from "../../shared/kit";
-import { moment } from "../../shared/time";
-import { OUTCOMES, STATUSES } from "./words";
+import { OUTCOMES, range, STATUSES } from "./words";
 
 const route = getRouteApi("/logs");
 
@@ -33,6 +32,10 @@ const COLUMNS: readonly Column[] = [
   { name: "route", label: "Route", choices: ["direct", "model_router"] },
   { name: "min_cost", label: "Cost at least", hint: "USD" },
   { name: "max_cost", label: "Cost at most", hint: "USD" },
+  { name: "min_seconds", label: "Latency at least", hint: "seconds" },
+  { name: "min_first_byte", label: "First byte at least", hint: "seconds" },
+  { name: "min_tokens_in", label: "Tokens in at least" },
+  { name: "min_tokens_out", label: "Tokens out at least" },
   { name: "stream", label: "Streamed", choices: ["true", "false"] },
   { name: "adjusted", label: "Adjusted", choices: ["true", "false"] },
   { name: "sent_model", label: "Sent model" },
@@ -74,7 +77,7 @@ export function Filters({ search }: { search: Search }) {
       {custom ? (
         <span className="chip">
           <span className="cut">
-            {search.since ? named(search.since) : "…"} – {search.until ? named(search.until) : "now"}
+            {range(search.since, search.until)}
           </span>
           <button
             type="button"
@@ -123,10 +126,6 @@ export function Filters({ search }: { search: Search }) {
       )}
     </div>
   );
-}
-
-function named(text: string): string {
-  return /^\d{4}-/.test(text) ? moment(text) : `${text} ago`;
 }
 
 function IdSearch({ value, onChange }: { value: string; onChange: (value: string) => void }) {

@@ -1,57 +1,49 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Download, Radio } from "lucide-react";
-import { useMemo } from "react";
+import { useCallback, useMemo, useRef } from "react";
 import { Refresh, Top } from "../../app/Shell";
-import { CALL_LISTS, CALL_TEXTS, stringifySearch } from "../../app/search";
-import { api, type CallQuery, client, gateway } from "../../client/api";
+import { stringifySearch } from "../../app/search";
+import { type Call, type CallQuery, gateway } from "../../client/api";
 import { Button, Dot, ErrorBox, Menu } from "../../shared/kit";
+import { askCall, askCalls, PAGE, queryOf, read } from "./ask";
 import { CallDrawer } from "./CallDrawer";
 import { CallTable } from "./CallTable";
 import { Filters } from "./Filters";
+import { merged, newer } from "./tail";
 import "./logs.css";
 
 const route = getRouteApi("/logs");
-const PAGE = 100;
+/** So many live calls are kept; then the log begins anew. */
+const MOST_LIVE = 20_000;
 
 export function LogsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
+  const queries = useQueryClient();
   const live = search.live === "1";
   const query = useMemo(() => queryOf(search), [search]);
-  const calls = useInfiniteQuery({
-    queryKey: ["calls", query],
-    queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await client.GET("/api/calls", {
-        params: { query: { ...query, cursor: pageParam, limit: PAGE } },
-        signal,
-      });
-      if (error) throw error;
-      return data;
-    },
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next ?? undefined,
-    staleTime: 5_000,
-  });
-  const newest = api.useQuery(
-    "get",
-    "/api/calls",
-    { params: { query: { ...query, limit: PAGE } } },
-    { enabled: live, refetchInterval: 1500, refetchOnWindowFocus: true },
-  );
-  const rows = useMemo(() => {
-    const found = calls.data?.pages.flatMap((page) => page.data) ?? [];
-    if (!live || !newest.data) return found;
-    const known = new Set(found.map((each) => each.call_id));
-    return [...newest.data.data.filter((each) => !known.has(each.call_id)), ...found];
-  }, [calls.data, newest.data, live]);
+  const calls = useInfiniteQuery(askCalls(query));
+  const loaded = useMemo(() => calls.data?.pages.flatMap((page) => page.data) ?? [], [calls.data]);
+  const tail = useTail(query, live && calls.isSuccess, loaded);
+  const joined = live || tail.dataUpdatedAt > calls.dataUpdatedAt;
+  const rows = useMemo(() => (joined ? merged(tail.data ?? [], loaded) : loaded), [tail.data, loaded, joined]);
+  const error = calls.error ?? (live ? tail.error : null);
 
-  const open = (call: string | undefined) =>
-    void navigate({ search: (before) => ({ ...before, call }), replace: Boolean(call && search.call) });
+  const shown = useRef(search.call);
+  shown.current = search.call;
+  const open = useCallback(
+    (call: string | undefined) =>
+      void navigate({ search: (before) => ({ ...before, call }), replace: Boolean(call && shown.current) }),
+    [navigate],
+  );
+  const point = useCallback((call: string) => void queries.prefetchQuery(askCall(call)), [queries]);
   const neighbour = (step: number) => {
     const at = rows.findIndex((each) => each.call_id === search.call);
     const next = rows[at + step];
     if (at >= 0 && next) open(next.call_id);
+    const after = rows[at + 2 * step];
+    if (at >= 0 && after) point(after.call_id);
   };
   return (
     <>
@@ -59,36 +51,43 @@ export function LogsPage() {
         <Button
           small
           aria-pressed={live}
-          onClick={() => void navigate({ search: (before) => ({ ...before, live: live ? undefined : "1" }), replace: true })}
+          onClick={() => {
+            if (live) void calls.refetch();
+            void navigate({ search: (before) => ({ ...before, live: live ? undefined : "1" }), replace: true });
+          }}
         >
-          {live ? <Dot tone="good" live /> : <Radio size={13} aria-hidden />} Live
+          {live ? <Dot tone={error ? "bad" : "good"} live={!error} /> : <Radio size={13} aria-hidden />} Live
         </Button>
         <Export query={query} />
         <Refresh busy={calls.isFetching && !calls.isFetchingNextPage} onClick={() => void calls.refetch()} />
       </Top>
       <main className="content full">
         <Filters search={search} />
-        {calls.error && (
+        {error && (
           <div className="pad">
-            <ErrorBox error={calls.error} retry={() => void calls.refetch()} />
+            <ErrorBox error={error} retry={() => void (calls.error ? calls.refetch() : tail.refetch())} />
           </div>
         )}
-        <CallTable
-          rows={rows}
-          loading={calls.isPending}
-          more={calls.hasNextPage}
-          loadMore={() => {
-            if (!calls.isFetchingNextPage) void calls.fetchNextPage();
-          }}
-          chosen={search.call}
-          onOpen={open}
-          narrowed={Object.keys(query).length > 0}
-        />
+        {(calls.data || !calls.error) && (
+          <CallTable
+            rows={rows}
+            loading={calls.isPending}
+            more={calls.hasNextPage}
+            loadMore={() => {
+              if (!calls.isFetchingNextPage) void calls.fetchNextPage();
+            }}
+            chosen={search.call}
+            onOpen={open}
+            onPoint={point}
+            narrowed={Object.keys(query).length > 0}
+          />
+        )}
       </main>
       {search.call && (
         <CallDrawer
           key={search.call}
           id={search.call}
+          row={rows.find((each) => each.call_id === search.call)}
           onClose={() => open(undefined)}
           onStep={neighbour}
         />
@@ -97,12 +96,28 @@ export function LogsPage() {
   );
 }
 
-/** The filter of an address, as the API has it. */
-export function queryOf(search: Record<string, string | string[] | undefined>): CallQuery {
-  const found: Record<string, unknown> = {};
-  for (const name of CALL_LISTS) if (search[name]?.length) found[name] = search[name];
-  for (const name of CALL_TEXTS) if (search[name] !== undefined && search[name] !== "") found[name] = search[name];
-  return found as CallQuery;
+/** The calls that came since the log was loaded, newest first. */
+function useTail(query: CallQuery, on: boolean, loaded: readonly Call[]) {
+  const queries = useQueryClient();
+  const looks = useRef(0);
+  const queryKey = ["tail", query];
+  return useQuery({
+    queryKey,
+    enabled: on,
+    queryFn: async ({ signal }) => {
+      const before = queries.getQueryData<Call[]>(queryKey) ?? [];
+      const known = new Set([...before, ...loaded].map((each) => each.call_id));
+      const look = ++looks.current % 10 ? PAGE : 5 * PAGE; // now and then further back, for slow calls
+      const { found, whole } = await newer((cursor, limit) => read(query, cursor, limit, signal), known, look);
+      if (whole && before.length + found.length <= MOST_LIVE) return found.length ? merged(found, before) : before;
+      void queries.resetQueries({ queryKey: ["calls", query] });
+      return [];
+    },
+    refetchInterval: 1500,
+    retry: false,
+    structuralSharing: false,
+    gcTime: 0,
+  });
 }
 
 function Export({ query }: { query: CallQuery }) {

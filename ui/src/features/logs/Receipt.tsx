@@ -11,14 +11,16 @@ import { worthTone } from "./words";
 /** A receipt: each line with its price row, its source and its date. */
 export function ReceiptView({ receipt }: { receipt: Receipt }) {
   const several = receipt.charges.length > 1;
+  // One fee has its own line above; of several the sum is worth a line.
+  const feeLines = receipt.charges.flatMap((each) => each.lines).filter((each) => each.kind === "router_fee").length;
   return (
     <div className="receipt" data-testid="receipt">
       {receipt.charges.map((each, at) => (
         <ChargeView key={at} charge={each} several={several} />
       ))}
-      {receipt.router_fee !== null && (
+      {feeLines > 1 && receipt.router_fee !== null && (
         <div className="total small">
-          <span>of it routing fee</span>
+          <span>of it routing fees</span>
           <Money value={receipt.router_fee} />
         </div>
       )}
@@ -113,7 +115,7 @@ function LineView({ line, charge }: { line: Line; charge: Charge }) {
 
 /** Where a price is from; a link when it is an address. */
 export function Source({ text }: { text: string }) {
-  if (!/^https:\/\//.test(text)) return <>{text || "not stated"}</>;
+  if (!/^https:\/\//.test(text) || !URL.canParse(text)) return <>{text || "not stated"}</>;
   return (
     <a href={text} target="_blank" rel="noreferrer noopener" className="link">
       {new URL(text).hostname} <ExternalLink size={11} aria-label="(opens elsewhere)" />

@@ -1,5 +1,7 @@
 /** What outcomes and statuses mean, and how bad they are. */
 
+import { day, dayBefore, isDay, moment } from "../../shared/time";
+
 type Tone = "good" | "warn" | "bad" | "info" | undefined;
 
 export function outcomeTone(outcome: string): Tone {
@@ -45,3 +47,16 @@ export const UNIT_NAMES: Readonly<Record<string, string>> = {
   image_cache_read: "Cached image input",
   image_output: "Image output",
 };
+
+/** From when to when, the last day included. */
+export function range(since: string | undefined, until: string | undefined): string {
+  const first = since ? named(since) : "…";
+  if (!until) return `${first} – now`;
+  const last = isDay(until) ? dayBefore(until) : until;
+  return since === last ? first : `${first} – ${named(last)}`;
+}
+
+function named(text: string): string {
+  if (isDay(text)) return day(text);
+  return /^\d{4}-/.test(text) ? moment(text) : `${text} ago`;
+}

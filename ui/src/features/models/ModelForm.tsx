@@ -16,17 +16,19 @@ export function ModelForm({ before, onClose }: { before?: Deployment; onClose: (
       : EMPTY,
   );
   const [tested, setTested] = useState<TestResult | null>(null);
-  const set = (change: Partial<ModelDraft>) => {
-    setTested(null);
-    setDraft((now) => ({ ...now, ...change }));
-  };
   const body = { ...bodyOf(draft, Boolean(before)), ...(before ? { id: before.id } : {}) };
   const shown = usePreview(useDeferredValue(JSON.stringify(body)), Boolean(draft.name.trim()));
   const meta = { quiet: true };
   const make = api.useMutation("post", "/api/models", { meta });
-  const change = api.useMutation("patch", "/api/models/{deployment_id}", { meta });
-  const test = api.useMutation("post", "/api/models/test", { meta, onSuccess: setTested });
-  const error = make.error ?? change.error ?? test.error;
+  const amend = api.useMutation("patch", "/api/models/{deployment_id}", { meta });
+  const test = api.useMutation("post", "/api/models/test", { meta });
+  const set = (change: Partial<ModelDraft>) => {
+    // What was said, or is still to be said, was of the draft before.
+    for (const each of [make, amend, test]) each.reset();
+    setTested(null);
+    setDraft((now) => ({ ...now, ...change }));
+  };
+  const error = make.error ?? amend.error ?? test.error;
   const azure = draft.provider.startsWith("azure");
   const wrong = (field: string) =>
     shown?.problems.find((each) => each.field === `params.${field}` && each.level === "error" && !/is missing/.test(each.message))
@@ -38,7 +40,7 @@ export function ModelForm({ before, onClose }: { before?: Deployment; onClose: (
       const sent = bodyOf(draft, Boolean(before));
       const done =
         before && stored
-          ? await change.mutateAsync({
+          ? await amend.mutateAsync({
               params: { path: { deployment_id: before.id }, header: { "if-match": `"${stored.version}"` } },
               body: sent,
             })
@@ -197,14 +199,14 @@ export function ModelForm({ before, onClose }: { before?: Deployment; onClose: (
           <Button
             busy={test.isPending}
             disabled={!draft.name.trim()}
-            onClick={() => test.mutate({ body: { draft: body } })}
+            onClick={() => test.mutate({ body: { draft: body } }, { onSuccess: setTested })}
             title="One small real call; it is billed like any other"
           >
             Test connection
           </Button>
           <span className="grow" />
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" busy={make.isPending || change.isPending} disabled={!draft.name.trim()}>
+          <Button kind="primary" type="submit" busy={make.isPending || amend.isPending} disabled={!draft.name.trim()}>
             {before ? "Save" : "Add"}
           </Button>
         </footer>

@@ -8,7 +8,7 @@ import { Money } from "../../shared/figures";
 import { Bones, Button, Dot, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
 import { exact } from "../../shared/money";
 import { count } from "../../shared/numbers";
-import { dayStart, utcDay } from "../../shared/time";
+import { ledgerDay } from "../../shared/time";
 import { DeploymentDrawer } from "./DeploymentDrawer";
 import { ModelForm } from "./ModelForm";
 import "./models.css";
@@ -27,7 +27,7 @@ export function ModelsPage() {
     { params: { query: { q, limit: 1000 } } },
     { refetchInterval: 5000, placeholderData: (before) => before },
   );
-  const today = utcDay(1);
+  const today = ledgerDay(1);
   const traffic = api.useQuery("get", "/api/spend", {
     params: { query: { by: "deployment", since: today, limit: 1000 } },
   });
@@ -58,8 +58,12 @@ export function ModelsPage() {
       </Top>
       <main className="content">
         {models.error && <ErrorBox error={models.error} retry={() => void models.refetch()} />}
-        {models.isPending ? (
-          <Bones rows={8} />
+        {models.data && search.deployment && !chosen && (
+          <ErrorBox error={`There is no deployment “${search.deployment}”${q ? " that fits the search" : ""}.`} />
+        )}
+        {traffic.error && <ErrorBox error={traffic.error} retry={() => void traffic.refetch()} />}
+        {!models.data ? (
+          !models.error && <Bones rows={8} />
         ) : rows.length === 0 ? (
           <div className="card">
             <Empty icon={<Boxes size={26} aria-hidden />} title={q ? "No model is called that" : "No models are configured"}>
@@ -127,15 +131,19 @@ export function ModelsPage() {
                         <td className="end">
                           <Link
                             to="/logs"
-                            search={{ deployment: [each.id], since: dayStart(today) }}
+                            search={{ deployment: [each.id], since: today }}
                             className="quiet-link"
                             onClick={(event) => event.stopPropagation()}
                           >
-                            {count(use?.calls ?? 0)}
+                            {traffic.data ? count(use?.calls ?? 0) : <span className="dim">–</span>}
                           </Link>
                         </td>
                         <td className="end">
-                          <Money value={use?.spend ?? "0"} minimum={use?.minimum ?? false} />
+                          {traffic.data ? (
+                            <Money value={use?.spend ?? "0"} minimum={use?.minimum ?? false} />
+                          ) : (
+                            <span className="dim">–</span>
+                          )}
                         </td>
                       </tr>
                     );
@@ -146,7 +154,7 @@ export function ModelsPage() {
           </section>
         )}
       </main>
-      {search.add && <ModelForm onClose={() => set({ add: undefined })} />}
+      {search.add && mayChange && <ModelForm onClose={() => set({ add: undefined })} />}
       {chosen && <DeploymentDrawer item={chosen} onClose={() => set({ deployment: undefined })} />}
     </>
   );

@@ -1,14 +1,17 @@
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { Terminal } from "lucide-react";
+import { Boxes, Terminal } from "lucide-react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
 import { api, gateway, type Overview, type Period, type Sums } from "../../client/api";
 import { Count, Money } from "../../shared/figures";
-import { Bones, CopyButton, Empty, ErrorBox, Segments } from "../../shared/kit";
+import { Bones, Code, CopyButton, Empty, ErrorBox, Segments } from "../../shared/kit";
 import { change, size } from "../../shared/money";
 import { count, duration, percent, tokensIn, tokensOut } from "../../shared/numbers";
-import { dayStart } from "../../shared/time";
+import { daysOf, fromNow } from "../../shared/time";
+import { curl } from "../playground/snippets";
 import { SpendChart } from "../usage/SpendChart";
+import { askOverview } from "./ask";
 import { Shares } from "./Shares";
 import "./overview.css";
 
@@ -22,14 +25,14 @@ export const RANGES = [
 ] as const;
 
 export function OverviewPage() {
-  const { days = "7" } = route.useSearch();
+  const search = route.useSearch();
+  const days = String(daysOf(search.days, 7));
   const navigate = route.useNavigate();
-  const { data, error, isFetching, refetch } = api.useQuery(
-    "get",
-    "/api/overview",
-    { params: { query: { days: Number(days) || 7 } } },
-    { refetchInterval: 30_000, placeholderData: (before) => before },
-  );
+  const { data, error, isFetching, refetch } = useQuery({
+    ...askOverview(search),
+    refetchInterval: 30_000,
+    placeholderData: (before) => before,
+  });
   return (
     <>
       <Top title="Overview">
@@ -53,7 +56,8 @@ function Figures({ data }: { data: Overview }) {
   const { seesAll } = useSession();
   if (data.month.now.calls === 0 && data.range.now.calls === 0) return <NoCalls />;
   const { now, before } = data.range;
-  const since = dayStart(data.range.since);
+  const { since } = data.range;
+  const last = data.latency.complete ? "" : ` · last ${data.latency.calls / 1000}k`;
   return (
     <>
       <section className="tiles" aria-label="Spend">
@@ -72,12 +76,12 @@ function Figures({ data }: { data: Overview }) {
             {percent(data.error_rate)}
           </Link>
         </Stat>
-        <Stat title="Latency p50" delta={`p95 ${duration(data.latency.p95)}`} about={sample(data)}>
+        <Stat title="Latency p50" delta={`p95 ${duration(data.latency.p95)}${last}`} about={sample(data)}>
           <Link to="/logs" search={{ since, outcome: ["completed"] }}>
             {duration(data.latency.p50)}
           </Link>
         </Stat>
-        <Stat title="First token p50" delta={`p95 ${duration(data.latency.first_byte_p95)}`} about={sample(data)}>
+        <Stat title="First token p50" delta={`p95 ${duration(data.latency.first_byte_p95)}${last}`} about={sample(data)}>
           <Link to="/logs" search={{ since, outcome: ["completed"], stream: "true" }}>
             {duration(data.latency.first_byte_p50)}
           </Link>
@@ -115,8 +119,11 @@ function Figures({ data }: { data: Overview }) {
   );
 }
 
-function sample(data: Overview): string {
-  return `Of the last ${count(data.latency.calls)} completed calls`;
+/** Which calls the latencies are of. */
+function sample({ latency }: Overview): string {
+  if (latency.complete) return `Of all ${count(latency.calls)} completed calls of these days`;
+  const first = latency.since ? `, the first of them ${fromNow(latency.since)}` : "";
+  return `Of the last ${count(latency.calls)} completed calls of these days${first}`;
 }
 
 function Spend({ title, period, days }: { title: string; period: Period; days: string }) {
@@ -212,10 +219,30 @@ function Quality({ sums, since }: { sums: Sums; since: string }) {
   );
 }
 
+/** What to do first: add a model, then call it. */
 function NoCalls() {
-  const command = `curl ${gateway}/v1/chat/completions \\
-  -H "Authorization: Bearer $FAREGATE_KEY" -H "Content-Type: application/json" \\
-  -d '{"model": "azure-model-router", "messages": [{"role": "user", "content": "Hello"}]}'`;
+  const { mayChange } = useSession();
+  const me = api.useQuery("get", "/api/me");
+  const [model] = me.data?.models ?? [];
+  if (me.data && !model)
+    return (
+      <div className="card">
+        <Empty icon={<Boxes size={26} aria-hidden />} title="No model to call yet">
+          {mayChange ? (
+            <>
+              <p>Add the first one, such as a model router of Azure AI Foundry: its name, its endpoint and its key.</p>
+              <Link to="/models" search={{ add: "1" }} className="button primary">
+                Add a model
+              </Link>
+            </>
+          ) : (
+            <p>An administrator adds models; your calls are then shown here.</p>
+          )}
+        </Empty>
+      </div>
+    );
+  const body = { model: model ?? "", messages: [{ role: "user", content: "Hello" }] };
+  const command = curl(gateway, body);
   return (
     <div className="card">
       <Empty icon={<Terminal size={26} aria-hidden />} title="No calls yet">
@@ -226,10 +253,12 @@ function NoCalls() {
           </Link>
           , or from a terminal. It appears here and in the logs a moment after it has ended.
         </p>
-        <div className="row snippet">
-          <pre className="code">{command}</pre>
-          <CopyButton text={command} />
-        </div>
+        {model && (
+          <div className="row snippet">
+            <Code>{command}</Code>
+            <CopyButton text={command} />
+          </div>
+        )}
       </Empty>
     </div>
   );

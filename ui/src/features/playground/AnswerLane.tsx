@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { LoaderCircle } from "lucide-react";
 import { api } from "../../client/api";
 import { Money } from "../../shared/figures";
-import { CopyButton, Tag } from "../../shared/kit";
+import { Code, CopyButton, Tag } from "../../shared/kit";
 import { duration } from "../../shared/numbers";
 import { tokensIn, tokensOut, count } from "../../shared/numbers";
 import { ReceiptView } from "../logs/Receipt";
@@ -44,7 +44,7 @@ export function AnswerLane({ model, answer }: { model: string; answer: Answer })
           </details>
         )}
         {answer.text && <p className="said">{answer.text}</p>}
-        {answer.tools && <pre className="code">{answer.tools}</pre>}
+        {answer.tools && <Code>{answer.tools}</Code>}
         <div className="row wrap dim number">
           {answer.firstByte !== null && <span>first byte {duration(answer.firstByte / 1000)}</span>}
           {answer.took !== null && <span>{duration(answer.took / 1000)}</span>}

@@ -1,9 +1,10 @@
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { getRouteApi, Link, useLocation } from "@tanstack/react-router";
 import { Code2, ImagePlus, Play, Plus, Square, Trash2, X } from "lucide-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
+import { parseSearch, searchOf, stringifySearch } from "../../app/search";
 import { Top } from "../../app/Shell";
 import { api, gateway } from "../../client/api";
-import { Button, Check, CopyButton, Empty, Field, IconButton, Input, Modal, Segments, Select } from "../../shared/kit";
+import { Button, Check, Code, CopyButton, Empty, Field, IconButton, Input, Modal, Segments, Select } from "../../shared/kit";
 import { AnswerLane } from "./AnswerLane";
 import { curl, node, python } from "./snippets";
 import { type Answer, ask, NOTHING } from "./stream";
@@ -11,18 +12,22 @@ import "./playground.css";
 
 const route = getRouteApi("/playground");
 const MOST = 4;
+/** What is written stands after the #: no server sees it there, and it may be long. */
+const written = searchOf([], ["prompt", "system", "tools"]);
 
 export function PlaygroundPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const me = api.useQuery("get", "/api/me");
   const names = me.data?.models ?? [];
-  const models = search.model?.length ? search.model : names.slice(0, 1);
-  const [prompt, setPrompt] = useState(search.prompt ?? "");
-  const [system, setSystem] = useState(search.system ?? "");
+  const models = search.model?.length ? [...new Set(search.model)].slice(0, MOST) : names.slice(0, 1);
+  const hash = useLocation({ select: (location) => location.hash });
+  const [texts] = useState(() => ({ prompt: search.prompt, system: search.system, ...written(parseSearch(hash)) }));
+  const [prompt, setPrompt] = useState(texts.prompt ?? "");
+  const [system, setSystem] = useState(texts.system ?? "");
   const [temperature, setTemperature] = useState(search.temperature ?? "");
   const [most, setMost] = useState(search.max_tokens ?? "");
-  const [tools, setTools] = useState("");
+  const [tools, setTools] = useState(texts.tools ?? "");
   const [images, setImages] = useState<{ name: string; url: string }[]>([]);
   const [answers, setAnswers] = useState<Record<string, Answer>>({});
   const [asked, setAsked] = useState<string[]>([]);
@@ -32,7 +37,7 @@ export function PlaygroundPage() {
   const running = asked.some((each) => answers[each]?.running);
   useEffect(() => () => stop.current?.abort(), []);
 
-  const setModels = (next: string[]) => void navigate({ search: (before) => ({ ...before, model: next }), replace: true });
+  const setModels = (next: string[]) => void navigate({ search: (before) => ({ ...before, model: next }), hash: true, replace: true });
   const toolsWrong = tools.trim() && !isArray(tools) ? "A JSON list of tools" : undefined;
 
   function body(model: string): Record<string, unknown> {
@@ -58,12 +63,11 @@ export function PlaygroundPage() {
     void navigate({
       search: {
         model: models,
-        prompt,
-        system: system || undefined,
         temperature: temperature || undefined,
         max_tokens: most || undefined,
         stream: streams ? undefined : "0",
       },
+      hash: stringifySearch({ prompt, system: system || undefined, tools: tools.trim() || undefined }).slice(1),
       replace: true,
     });
     stop.current = new AbortController();
@@ -90,7 +94,7 @@ export function PlaygroundPage() {
                   <Select
                     aria-label={`Model ${at + 1}`}
                     value={each}
-                    options={[...new Set([each, ...names])]}
+                    options={[...new Set([each, ...names])].filter((other) => other === each || !models.includes(other))}
                     onChange={(event) => setModels(models.map((other, index) => (index === at ? event.target.value : other)))}
                   />
                   {models.length > 1 && (
@@ -138,7 +142,7 @@ export function PlaygroundPage() {
                 ))}
               </div>
             )}
-            <details open={Boolean(system || temperature || most)}>
+            <details open={Boolean(texts.system || texts.tools || search.temperature || search.max_tokens)}>
               <summary className="soft">System prompt and parameters</summary>
               <div className="column more">
                 <Field label="System prompt">
@@ -191,11 +195,12 @@ export function PlaygroundPage() {
             </details>
             <div className="row wrap">
               {running ? (
-                <Button onClick={() => stop.current?.abort()}>
+                // Keys, or it would be one element, and the click that stops would submit the form as well.
+                <Button key="stop" onClick={() => stop.current?.abort()}>
                   <Square size={13} aria-hidden /> Stop
                 </Button>
               ) : (
-                <Button kind="primary" type="submit" disabled={!prompt.trim() || !models.length}>
+                <Button key="run" kind="primary" type="submit" disabled={!prompt.trim() || !models.length}>
                   <Play size={13} aria-hidden /> Run
                 </Button>
               )}
@@ -206,6 +211,7 @@ export function PlaygroundPage() {
                 onChange={(event) =>
                   void navigate({
                     search: (before) => ({ ...before, stream: event.target.checked ? undefined : "0" }),
+                    hash: true,
                     replace: true,
                   })
                 }
@@ -287,7 +293,7 @@ function CodeModal({ body, onClose }: { body: Record<string, unknown>; onClose: 
           <span className="grow" />
           <CopyButton text={text} />
         </div>
-        <pre className="code">{text}</pre>
+        <Code>{text}</Code>
       </div>
     </Modal>
   );

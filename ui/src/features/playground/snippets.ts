@@ -1,14 +1,18 @@
 /** The same call from elsewhere. */
 
-function shell(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}
+/** Longer than this a word of a command need not be taken. */
+const LONGEST_WORD = 30_000;
 
 export function curl(base: string, body: unknown): string {
+  const text = JSON.stringify(body);
+  const data =
+    text.length > LONGEST_WORD
+      ? `--data-binary @- <<'END'\n${text}\nEND` // JSON is one line, so END ends it
+      : `-d '${text.replaceAll("'", `'\\''`)}'`;
   return `curl ${base}/v1/chat/completions \\
   -H "Authorization: Bearer $FAREGATE_KEY" \\
   -H "Content-Type: application/json" \\
-  -d ${shell(JSON.stringify(body))}`;
+  ${data}`;
 }
 
 /** JSON as a Python literal. */

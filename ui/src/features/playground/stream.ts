@@ -1,4 +1,4 @@
-import { gateway, proof } from "../../client/api";
+import { gateway, proof, sessionOver } from "../../client/api";
 import { events } from "./events";
 
 /** What is known of an answer so far. */
@@ -60,6 +60,8 @@ export async function ask(body: Record<string, unknown>, tell: (answer: Answer) 
       signal,
     });
     put({ callId: response.headers.get("x-faregate-call-id") ?? "" });
+    // A provider may say 401, too; such a call was let in, and has an id.
+    if (response.status === 401 && !response.headers.has("x-faregate-call-id")) sessionOver();
     if (!response.ok || !response.body) {
       const said = (await response.json().catch(() => ({}))) as Said;
       put({

@@ -1,10 +1,11 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
 import { useSession } from "../../app/session";
 import { api, type Price } from "../../client/api";
 import { Bar, Bones, Button, CopyButton, Drawer, ErrorBox, Tag } from "../../shared/kit";
 import { change, exact, size } from "../../shared/money";
-import { count } from "../../shared/numbers";
+import { calls, count } from "../../shared/numbers";
 import { date, full } from "../../shared/time";
 import { notify } from "../../shared/toasts";
 import { Source } from "../logs/Receipt";
@@ -52,6 +53,7 @@ export function PriceDrawer({
       ) : (
         <div className="column spaced">
           <Facts price={data} />
+          <Used price={data} />
           <Past price={data} onOpen={onOpen} />
           <Elsewhere price={data} onOpen={onOpen} />
         </div>
@@ -104,6 +106,41 @@ function Facts({ price }: { price: Price }) {
         </dd>
       </dl>
     </>
+  );
+}
+
+/** The calls of the models it is for, while it was in force. */
+function Used({ price }: { price: Price }) {
+  const { data, error } = api.useQuery("get", "/api/priced-models", { params: { query: { price_id: price.id } } });
+  const days = { ...(data?.since ? { since: data.since } : {}), ...(data?.until ? { until: data.until } : {}) };
+  return (
+    <section className="column">
+      <h3>Calls</h3>
+      {error && <ErrorBox error={error} />}
+      {!data && !error && <Bones rows={1} />}
+      {data?.router ? (
+        <Link to="/logs" search={{ ...days, route: ["model_router"] }} className="link">
+          All routed calls, whichever model served them
+        </Link>
+      ) : (
+        data?.data.map((each) => (
+          <div key={`${each.provider} ${each.served_model}`} className="row wrap">
+            <Link
+              to="/logs"
+              search={{ ...days, provider: [each.provider], served_model: [each.served_model] }}
+              className="link"
+            >
+              {calls(each.calls)} of {each.served_model}
+            </Link>
+            <span className="dim">through {each.provider}</span>
+          </div>
+        ))
+      )}
+      {data && !data.router && data.data.length === 0 && <p className="dim">No call of this model while it was in force.</p>}
+      {data && data.data.length > 0 && !data.router && (
+        <p className="dim">While this row was in force, in any scope and tier; each receipt names the rows it used.</p>
+      )}
+    </section>
   );
 }
 

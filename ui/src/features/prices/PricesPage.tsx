@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Plus, Tags } from "lucide-react";
-import { useDeferredValue, useMemo } from "react";
+import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
 import { client, type PriceQuery } from "../../client/api";
@@ -15,6 +15,8 @@ import "./prices.css";
 
 const route = getRouteApi("/prices");
 const EVERY = "every";
+/** So many lines fill a screen. */
+const FIRST = 30;
 
 const SCOPES = [
   "global",
@@ -70,6 +72,7 @@ export function PricesPage() {
     );
     return found.filter((each) => FAMILIES[family].some((unit) => each.prices.has(unit)));
   }, [data, hasNextPage, history, family]);
+  const drawn = useBySteps(offers);
   const set = (change: Partial<typeof search>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   return (
@@ -131,8 +134,8 @@ export function PricesPage() {
           <Check label="History" checked={history} onChange={(event) => set({ history: event.target.checked ? "1" : undefined })} />
         </div>
         {prices.error && <ErrorBox error={prices.error} retry={() => void prices.refetch()} />}
-        {prices.isPending ? (
-          <Bones rows={12} />
+        {!prices.data ? (
+          !prices.error && <Bones rows={12} />
         ) : offers.length === 0 && !hasNextPage ? (
           <section className="card">
             <Empty icon={<Tags size={26} aria-hidden />} title="No price fits">
@@ -151,7 +154,7 @@ export function PricesPage() {
         ) : (
           <section className="card">
             <OfferTable
-              offers={offers}
+              offers={drawn}
               family={family}
               history={history}
               withScope={scope === EVERY}
@@ -173,7 +176,7 @@ export function PricesPage() {
           </section>
         )}
       </main>
-      {search.add && (
+      {search.add && mayChange && (
         <PriceForm key={search.model} model={search.model ?? ""} onClose={() => set({ add: undefined, model: undefined })} />
       )}
       {search.price && (
@@ -186,6 +189,18 @@ export function PricesPage() {
       )}
     </>
   );
+}
+
+/** The first lines at once and all others a moment later: a long table takes long to lay out. */
+function useBySteps<T>(lines: readonly T[]): readonly T[] {
+  const [all, setAll] = useState(false);
+  const some = lines.length > 0;
+  useEffect(() => {
+    if (!some) return;
+    const timer = window.setTimeout(() => setAll(true), 60);
+    return () => window.clearTimeout(timer);
+  }, [some]);
+  return all ? lines : lines.slice(0, FIRST);
 }
 
 function Choice({

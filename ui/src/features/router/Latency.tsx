@@ -18,7 +18,7 @@ export function LatencyCard({ deployment, colour }: { deployment: string; colour
         <h2 className="grow whole">Latency by served model</h2>
         {calls > 0 && oldest && (
           <span className="dim">
-            the last {count(calls)} completed calls, the first {fromNow(oldest)}
+            {rows.every((each) => each.complete) ? "all" : "the last"} {count(calls)} completed calls, the first {fromNow(oldest)}
           </span>
         )}
       </header>

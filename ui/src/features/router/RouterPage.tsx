@@ -1,31 +1,33 @@
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Split } from "lucide-react";
 import { useState } from "react";
 import { Refresh, Top } from "../../app/Shell";
-import { api, type RouterUse, type SpendGroup } from "../../client/api";
+import { type RouterUse, type SpendGroup } from "../../client/api";
 import { colours, Sankey } from "../../shared/charts";
 import { Money } from "../../shared/figures";
 import { Bones, Empty, ErrorBox, Field, Note, Segments, Tag } from "../../shared/kit";
 import { Names } from "../../shared/Names";
 import { exact, parts, size } from "../../shared/money";
 import { calls, count, percent } from "../../shared/numbers";
-import { dayStart, utcDay } from "../../shared/time";
+import { daysOf, ledgerDay } from "../../shared/time";
 import { SpendChart } from "../usage/SpendChart";
+import { askRouter } from "./ask";
 import { LatencyCard } from "./Latency";
 import "./router.css";
 
 const route = getRouteApi("/router");
 
 export function RouterPage() {
-  const { days = "30", baseline } = route.useSearch();
+  const search = route.useSearch();
+  const { baseline } = search;
+  const days = String(daysOf(search.days, 30));
   const navigate = route.useNavigate();
-  const since = utcDay(Number(days) - 1);
-  const { data, error, isFetching, refetch } = api.useQuery(
-    "get",
-    "/api/router",
-    { params: { query: { since, ...(baseline ? { baseline } : {}) } } },
-    { placeholderData: (before) => before },
-  );
+  const since = ledgerDay(Number(days) - 1);
+  const { data, error, isFetching, refetch } = useQuery({
+    ...askRouter(search),
+    placeholderData: (before) => before,
+  });
   return (
     <>
       <Top title="Router">
@@ -89,7 +91,7 @@ function Use({
   const [measure, setMeasure] = useState<"spend" | "calls">("calls");
   const names = [...new Set(use.flows.map((each) => each.group["served_model"] ?? ""))];
   const shades = colours(names);
-  const toCalls = { deployment: [use.deployment], since: dayStart(since) };
+  const toCalls = { deployment: [use.deployment], since };
   const flows = use.flows.map((each) => ({
     from: each.group["model"] ?? "",
     to: each.group["served_model"] ?? "",
@@ -116,7 +118,7 @@ function Use({
           </Figure>
           <Figure title="Fee's share">{percent(use.fee_share)}</Figure>
           <Figure title="Per 1,000 calls">
-            <Money value={use.per_1000_calls} minimum={use.total.minimum} />
+            {use.total.calls ? <Money value={use.per_1000_calls} minimum={use.total.minimum} /> : <span className="dim">–</span>}
           </Figure>
         </div>
       </section>
@@ -179,7 +181,15 @@ function Use({
               <span className="dim">▾ marks a model that appears in the pool, or disappears</span>
             </header>
             <div className="body">
-              <SpendChart groups={use.series} dimension="served_model" since={since} share marks={changesOf(use.series)} shades={shades} />
+              <SpendChart
+                groups={use.series}
+                dimension="served_model"
+                since={since}
+                share
+                marks={changesOf(use.series)}
+                shades={shades}
+                narrowed={{ deployment: [use.deployment] }}
+              />
             </div>
           </section>
           <LatencyCard deployment={use.deployment} colour={(name) => shades.get(name) ?? "var(--c8)"} />

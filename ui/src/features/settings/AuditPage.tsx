@@ -63,8 +63,8 @@ export function AuditPage() {
           </div>
         )}
         {audit.error && <ErrorBox error={audit.error} retry={() => void audit.refetch()} />}
-        {audit.isPending ? (
-          <Bones rows={10} />
+        {!audit.data ? (
+          !audit.error && <Bones rows={10} />
         ) : (
           <section className="card audit">
             {rows.length === 0 && (
@@ -168,6 +168,8 @@ function Entry({ entry }: { entry: AuditEntry }) {
 function ThingLink({ kind, id }: { kind: string; id: string }) {
   if (kind === "key") return <Link to="/keys" search={{ key: id }} className="link">Open the key</Link>;
   if (kind === "team") return <Link to="/teams" search={{ team: id }} className="link">Open the team</Link>;
+  if (kind === "user") return <Link to="/users" search={{ user: id }} className="link">Open the user</Link>;
+  if (kind === "limit") return <Link to="/budgets" className="link">Rate limits</Link>;
   if (kind === "budget") return <Link to="/budgets" className="link">Budgets</Link>;
   if (kind === "price") return <Link to="/prices" search={{ price: id }} className="link">Open the price</Link>;
   if (kind === "model") return <Link to="/models" search={{ q: id }} className="link">Find the model</Link>;

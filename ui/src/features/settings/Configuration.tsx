@@ -1,8 +1,9 @@
 import { SearchX } from "lucide-react";
 import type { ReactNode } from "react";
-import { Empty, Input, Tag } from "../../shared/kit";
+import { Check, Empty, Input, Tag } from "../../shared/kit";
 import { bytes, count, duration } from "../../shared/numbers";
 import { exact } from "../../shared/money";
+import { rowsOf } from "./rows";
 
 const SECONDS = /(timeout|_interval|_time|_after|_period|_duration|seconds)$/;
 
@@ -10,25 +11,38 @@ const SECONDS = /(timeout|_interval|_time|_after|_period|_duration|seconds)$/;
 export function Configuration({
   sections,
   q,
+  changed,
   onFind,
+  onChanged,
 }: {
-  sections: readonly { title: string; value: Record<string, unknown> }[];
+  sections: readonly Section[];
   q: string;
+  /** Only what is not at its default. */
+  changed: boolean;
   onFind: (q: string) => void;
+  onChanged: (changed: boolean) => void;
 }) {
   const wanted = q.trim().toLowerCase();
-  const found = sections
-    .map(({ title, value }) => ({
+  const all = sections.map(({ title, value, usual }) => ({ title, rows: rowsOf(value, usual) }));
+  const set = all.flatMap((each) => each.rows).filter((each) => each.set).length;
+  const found = all
+    .map(({ title, rows }) => ({
       title,
-      rows: flat(value)
-        .filter(([name, each]) => `${title}.${name} ${JSON.stringify(each)}`.toLowerCase().includes(wanted))
-        .sort(([a], [b]) => a.localeCompare(b)),
+      rows: rows
+        .filter(({ name, value }) => `${title}.${name} ${JSON.stringify(value)}`.toLowerCase().includes(wanted))
+        .filter((each) => each.set || !changed),
     }))
     .filter((each) => each.rows.length > 0);
   return (
     <section className="card">
       <header className="wrap">
-        <h2 className="grow">Configuration in force</h2>
+        <h2>Configuration in force</h2>
+        <span className="dim beside">marked where it is not the default</span>
+        <Check
+          label={`Not the default (${set})`}
+          checked={changed}
+          onChange={(event) => onChanged(event.target.checked)}
+        />
         <Input
           small
           type="search"
@@ -45,13 +59,18 @@ export function Configuration({
         <div key={title} className="body">
           <h3 className="mono">{title}</h3>
           <dl className="configuration">
-            {rows.map(([name, each]) => (
-              <div key={name}>
+            {rows.map(({ name, value, usual, set: stated }) => (
+              <div key={name} className={stated ? "stated" : ""}>
                 <dt className="mono" title={name}>
                   {name}
                 </dt>
                 <dd>
-                  <Value name={name} value={each} />
+                  <Value name={name} value={value} />
+                  {stated && (
+                    <div className="dim usual">
+                      default: <Value name={name} value={usual} />
+                    </div>
+                  )}
                 </dd>
               </div>
             ))}
@@ -62,13 +81,11 @@ export function Configuration({
   );
 }
 
-/** Sections within sections by their whole name; lists and maps of names stay as they are. */
-function flat(value: Record<string, unknown>, before = ""): [string, unknown][] {
-  return Object.entries(value).flatMap(([name, each]) =>
-    ["limits", "log", "metrics"].includes(name) && typeof each === "object" && each !== null
-      ? flat(each as Record<string, unknown>, `${before}${name}.`)
-      : [[`${before}${name}`, each] as [string, unknown]],
-  );
+export interface Section {
+  title: string;
+  value: Record<string, unknown>;
+  /** What it is where the configuration says nothing. */
+  usual: Record<string, unknown>;
 }
 
 function Value({ name, value }: { name: string; value: unknown }): ReactNode {

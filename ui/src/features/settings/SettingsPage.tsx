@@ -7,7 +7,7 @@ import { api, gateway } from "../../client/api";
 import { Bones, Button, Dot, ErrorBox, Field, Input, Note, Select } from "../../shared/kit";
 import { bytes, count, duration } from "../../shared/numbers";
 import { choose, useChosen } from "../../shared/settings";
-import { full, fromNow } from "../../shared/time";
+import { full, fromNow, ledgerZone } from "../../shared/time";
 import { notify } from "../../shared/toasts";
 import { Configuration } from "./Configuration";
 import "./settings.css";
@@ -17,8 +17,10 @@ const route = getRouteApi("/settings");
 export function SettingsPage() {
   const queries = useQueryClient();
   const { mayChange } = useSession();
-  const { q = "" } = route.useSearch();
+  const { q = "", changed } = route.useSearch();
   const navigate = route.useNavigate();
+  const set = (change: { q?: string | undefined; changed?: string | undefined }) =>
+    void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const status = api.useQuery("get", "/api/status", {}, { refetchInterval: 3000 });
   const settings = api.useQuery("get", "/api/settings");
   const reload = api.useMutation("post", "/api/settings/reload", {
@@ -106,7 +108,8 @@ export function SettingsPage() {
                           </div>
                         ))}
                         <Link to="/models" className="link">
-                          {count(settings.data.models)} models, {count(settings.data.deployments)} deployments
+                          {count(settings.data.models)} {settings.data.models === 1 ? "model" : "models"}, {count(settings.data.deployments)}{" "}
+                          {settings.data.deployments === 1 ? "deployment" : "deployments"}
                         </Link>
                       </dd>
                     </>
@@ -130,12 +133,17 @@ export function SettingsPage() {
                 {
                   title: "general_settings",
                   value: { ...settings.data.general, max_budget: settings.data.max_budget },
+                  usual: settings.data.defaults.general,
                 },
-                { title: "router_settings", value: settings.data.routing },
-                ...(settings.data.redis ? [{ title: "redis", value: settings.data.redis }] : []),
+                { title: "router_settings", value: settings.data.routing, usual: settings.data.defaults.routing },
+                ...(settings.data.redis
+                  ? [{ title: "redis", value: settings.data.redis, usual: settings.data.defaults.redis }]
+                  : []),
               ]}
               q={q}
-              onFind={(text) => void navigate({ search: { q: text || undefined }, replace: true })}
+              changed={changed === "1"}
+              onFind={(text) => set({ q: text || undefined })}
+              onChanged={(only) => set({ changed: only ? "1" : undefined })}
             />
           </>
         )}
@@ -170,7 +178,7 @@ function Yours() {
         </Field>
         <Field
           label="Time zone"
-          hint={`Times are shown in ${zone === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone}. Sums are by days of UTC.`}
+          hint={`Times are shown in ${zone === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone}. Sums are by days in ${ledgerZone()}, for everybody.`}
         >
           {(id) => (
             <>

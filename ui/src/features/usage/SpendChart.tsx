@@ -1,15 +1,15 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import type { SpendGroup } from "../../client/api";
-import { type Column, colours, Legend, OTHER, Stacked } from "../../shared/charts";
+import { colours, Legend, OTHER, Stacked } from "../../shared/charts";
 import { Count, Money } from "../../shared/figures";
 import { Segments } from "../../shared/kit";
 import { about, size } from "../../shared/money";
 import { compact } from "../../shared/numbers";
-import { day, dayInFull, daysBetween, dayStart, nextDay, utcDay } from "../../shared/time";
+import { day, dayBefore, dayInFull, daysBetween, ledgerDay, ledgerZone, nextDay, otherDaysBefore } from "../../shared/time";
 import { type Dimension, nameless } from "./dimensions";
+import { arrange, REST } from "./series";
 
-const REST = "\u0000others";
 type Measure = "spend" | "calls";
 
 /** Sums by day and one dimension, as columns. A part leads to its calls. */
@@ -21,6 +21,8 @@ export function SpendChart({
   share,
   marks,
   shades,
+  days,
+  narrowed,
 }: {
   groups: readonly SpendGroup[];
   dimension: Exclude<Dimension, "day">;
@@ -31,27 +33,39 @@ export function SpendChart({
   marks?: ReadonlyMap<string, string>;
   /** Colours that the page uses for these names elsewhere, too. */
   shades?: ReadonlyMap<string, string>;
+  /** Whole days, where `groups` are only some names of them: the rest is shown as others. */
+  days?: readonly SpendGroup[] | null;
+  /** The log's filter that the sums are narrowed by, which their calls have to be, too. */
+  narrowed?: Record<string, string | string[]>;
 }) {
   const navigate = useNavigate();
   const [measure, setMeasure] = useState<Measure>("spend");
+  const other = otherDaysBefore(since);
   const of = (group: SpendGroup) => (measure === "spend" ? size(group.spend) : group.calls);
-  const shape = useMemo(() => arrange(groups, dimension, since, until ?? null, of), [groups, dimension, since, until, measure]);
-  const colour = (name: string) => (name === REST ? OTHER : ((shades ?? shape.colour).get(name) ?? OTHER));
+  const shape = useMemo(
+    () => arrange(groups, days ?? null, dimension, daysBetween(since, lastDay(until ?? null)), of),
+    [groups, days, dimension, since, until, measure],
+  );
+  const known = shades ?? colours(shape.kept);
+  const colour = (name: string) => (name === REST ? OTHER : (known.get(name) ?? OTHER));
   const title = (name: string) => (name === REST ? "others" : name || nameless(dimension));
-  const toCalls = (from: string, to: string, name: string | null) =>
-    void navigate({
-      to: "/logs",
-      search: {
-        since: dayStart(from),
-        until: dayStart(nextDay(to)),
-        ...(name && name !== REST ? (dimension === "tag" ? { tag: name } : { [dimension]: [name] }) : {}),
-      },
-    });
+  const toCalls = (from: string, to: string, name: string) =>
+    void (name === REST
+      ? navigate({ to: "/usage", search: { ...narrowed, since: from, until: nextDay(to), by: dimension } })
+      : navigate({
+          to: "/logs",
+          search: {
+            ...narrowed,
+            since: from,
+            until: nextDay(to),
+            [dimension]: dimension === "tag" ? name : [name],
+          },
+        }));
   return (
     <div className="column">
       <Stacked
         label={`${measure === "spend" ? "Spend" : "Calls"} a day`}
-        columns={shape.columns}
+        columns={shape.columns.map((each) => ({ ...each, label: day(each.id) }))}
         colour={colour}
         axis={measure === "spend" ? about : compact}
         share={share ?? false}
@@ -59,7 +73,7 @@ export function SpendChart({
         onPick={(column, part) => toCalls(column.id, column.id, part)}
         tip={(column, part) => (
           <>
-            <div className="dim">{dayInFull(column.id)}, UTC</div>
+            <div className="dim">{dayInFull(column.id)}, {ledgerZone()}</div>
             {[...column.parts].reverse().map((each) => {
               const found = shape.groups.get(`${column.id} ${each.name}`);
               return (
@@ -89,9 +103,13 @@ export function SpendChart({
           <Legend
             names={shape.names.map((name) => ({ name, title: title(name) }))}
             colour={colour}
-            onPick={(name) => toCalls(since, until ? utcDay(1, Date.parse(until)) : utcDay(), name)}
+            onPick={(name) => toCalls(since, lastDay(until ?? null), name)}
           />
         </div>
+        <span className="dim">
+          days in {ledgerZone()}
+          {other && `; before ${day(other)} in another zone`}
+        </span>
         <Segments
           label="Measure"
           value={measure}
@@ -106,41 +124,7 @@ export function SpendChart({
   );
 }
 
-function arrange(
-  groups: readonly SpendGroup[],
-  dimension: string,
-  since: string,
-  until: string | null,
-  of: (group: SpendGroup) => number,
-) {
-  const sums = new Map<string, number>();
-  const found = new Map<string, SpendGroup>();
-  const days = new Map<string, Map<string, number>>();
-  for (const each of groups) {
-    const name = each.group[dimension] ?? "";
-    sums.set(name, (sums.get(name) ?? 0) + of(each));
-  }
-  const ranked = [...sums].sort((a, b) => b[1] - a[1]).map(([name]) => name);
-  const kept = ranked.length > 8 ? ranked.slice(0, 7) : ranked;
-  const shown = new Set(kept);
-  for (const each of groups) {
-    const on = each.group["day"] ?? "";
-    const name = each.group[dimension] ?? "";
-    const put = shown.has(name) ? name : REST;
-    const column = days.get(on) ?? new Map<string, number>();
-    column.set(put, (column.get(put) ?? 0) + of(each));
-    days.set(on, column);
-    if (put === name) found.set(`${on} ${name}`, each);
-  }
-  const names = ranked.length > 8 ? [...kept, REST] : kept;
-  const last = until ? utcDay(1, Date.parse(`${until}T00:00:00Z`)) : utcDay();
-  const columns: Column[] = daysBetween(since, last).map((on) => ({
-    id: on,
-    label: day(on),
-    parts: names.flatMap((name) => {
-      const value = days.get(on)?.get(name);
-      return value === undefined ? [] : [{ name, value }];
-    }),
-  }));
-  return { columns, names, colour: colours(kept), groups: found };
+/** The last day before an end that is not included; today without one. */
+function lastDay(until: string | null): string {
+  return until ? dayBefore(until) : ledgerDay();
 }

@@ -1,17 +1,17 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { ChartColumn, Download, X } from "lucide-react";
 import { Refresh, Top } from "../../app/Shell";
-import { SPEND_LISTS } from "../../app/search";
 import { useSession } from "../../app/session";
-import { api, client, type SpendGroup } from "../../client/api";
+import type { SpendGroup } from "../../client/api";
 import { Count, Money } from "../../shared/figures";
 import { downloadCsv } from "../../shared/csv";
 import { Bones, Button, Check, Empty, ErrorBox, Input, Menu, Segments } from "../../shared/kit";
 import { size } from "../../shared/money";
 import { count, percent, tokensIn, tokensOut } from "../../shared/numbers";
-import { dayStart, nextDay, utcDay } from "../../shared/time";
+import { dayBefore, ledgerDay, nextDay } from "../../shared/time";
 import { notifyProblem } from "../../shared/toasts";
+import { asked, askSpend } from "./ask";
 import { type Dimension, DIMENSIONS, labelOf, nameless } from "./dimensions";
 import { SpendChart } from "./SpendChart";
 import "./usage.css";
@@ -22,37 +22,11 @@ export function UsagePage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const { seesAll } = useSession();
-  const by = (search.by ?? "served_model").split(",").filter(Boolean) as Dimension[];
-  const days = search.since ? "" : (search.days ?? "30");
-  const since = search.since ?? utcDay(Number(days || 30) - 1);
-  const { until } = search;
-  const narrowed = {
-    ...Object.fromEntries(SPEND_LISTS.map((name) => [name, search[name]]).filter(([, value]) => value)),
-    ...(search.tag === undefined ? {} : { tag: search.tag }),
-  };
-  const query = { ...narrowed, since, ...(until ? { until } : {}) };
-  const spend = useInfiniteQuery({
-    queryKey: ["spend", by.join(","), query],
-    queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await client.GET("/api/spend", {
-        params: { query: { ...query, by: by.join(","), cursor: pageParam, limit: 200 } },
-        signal,
-      });
-      if (error) throw error;
-      return data;
-    },
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next ?? undefined,
-    placeholderData: (before) => before,
-  });
-  const coloured = by.find((each): each is Exclude<Dimension, "day"> => each !== "day") ?? "served_model";
-  const series = api.useQuery(
-    "get",
-    "/api/spend",
-    { params: { query: { ...query, by: `day,${coloured}`, limit: 1000 } } },
-    { placeholderData: (before) => before },
-  );
+  const { by, days, since, until, narrowed, query, coloured, ...ask } = asked(search);
+  const spend = useInfiniteQuery({ ...ask.spend, placeholderData: (before) => before });
+  const series = useQuery({ ...ask.series, placeholderData: (before) => before });
   const first = spend.data?.pages[0];
+  const told = first?.by ?? by; // until the next sums are there, the ones before are shown as they were
   const rows = spend.data?.pages.flatMap((page) => page.data) ?? [];
   const set = (change: Partial<typeof search>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
@@ -116,7 +90,7 @@ export function UsagePage() {
               type="date"
               className="auto"
               value={since}
-              max={utcDay()}
+              max={ledgerDay()}
               onChange={(event) => set({ since: event.target.value || undefined, days: undefined })}
             />
           </label>
@@ -126,14 +100,13 @@ export function UsagePage() {
               small
               type="date"
               className="auto"
-              value={until ? utcDay(1, Date.parse(until)) : utcDay()}
-              max={utcDay()}
+              value={until ? dayBefore(until) : ledgerDay()}
+              max={ledgerDay()}
               onChange={(event) =>
                 set({ since, days: undefined, until: event.target.value ? nextDay(event.target.value) : undefined })
               }
             />
           </label>
-          <span className="dim">days of UTC</span>
           {chips.map(({ name, value }) => (
             <span className="chip" key={`${name} ${value}`}>
               <span className="cut">
@@ -161,7 +134,7 @@ export function UsagePage() {
         {series.data && rows.length > 0 && (
           <section className="card">
             <div className="body">
-              <SpendChart groups={series.data.data} dimension={coloured} since={since} until={until ?? null} />
+              <SpendChart {...series.data} dimension={coloured} since={since} until={until ?? null} narrowed={narrowed} />
             </div>
           </section>
         )}
@@ -176,10 +149,10 @@ export function UsagePage() {
         ) : (
           <section className="card">
             <div className="table-wrap">
-              <table className="table usage">
+              <table className={spend.isPlaceholderData ? "table usage before" : "table usage"} aria-busy={spend.isPlaceholderData}>
                 <thead>
                   <tr>
-                    {by.map((each) => (
+                    {told.map((each) => (
                       <th key={each}>{labelOf(each)}</th>
                     ))}
                     <th className="end">Calls</th>
@@ -193,14 +166,14 @@ export function UsagePage() {
                 </thead>
                 <tbody>
                   <tr className="sum">
-                    <td colSpan={by.length}>Total</td>
+                    <td colSpan={told.length}>Total</td>
                     <Cells group={first.total} whole={size(first.total.spend)} />
                   </tr>
                   {rows.map((each) => (
-                    <tr key={by.map((name) => each.group[name]).join("\u0000")}>
-                      {by.map((name) => (
+                    <tr key={told.map((name) => each.group[name]).join("\u0000")}>
+                      {told.map((name) => (
                         <td key={name}>
-                          <Name group={each} name={name} by={by} search={search} />
+                          <Name group={each} name={name} by={told} search={search} />
                         </td>
                       ))}
                       <Cells
@@ -230,11 +203,11 @@ export function UsagePage() {
 
 /** The log's filter for the rows behind a group. */
 function drill(group: SpendGroup, since: string, until: string | undefined): Record<string, string | string[]> {
-  const found: Record<string, string | string[]> = { since: dayStart(since), ...(until ? { until: dayStart(until) } : {}) };
+  const found: Record<string, string | string[]> = { since, ...(until ? { until } : {}) };
   for (const [name, value] of Object.entries(group.group)) {
     if (name === "day") {
-      found["since"] = dayStart(value);
-      found["until"] = dayStart(nextDay(value));
+      found["since"] = value;
+      found["until"] = nextDay(value);
     } else if (name === "tag") found["tag"] = value;
     else found[name] = [value];
   }
@@ -345,11 +318,8 @@ async function exportAll(by: readonly string[], query: Record<string, unknown>):
   ];
   let cursor: string | undefined;
   do {
-    const { data, error } = await client.GET("/api/spend", {
-      params: { query: { ...query, by: by.join(","), cursor, limit: 1000 } },
-    });
-    if (error) throw error;
-    for (const each of data.data)
+    const page = await askSpend({ ...query, by: by.join(","), cursor, limit: 1000 });
+    for (const each of page.data)
       rows.push([
         ...by.map((name) => each.group[name] ?? ""),
         each.calls,
@@ -360,7 +330,7 @@ async function exportAll(by: readonly string[], query: Record<string, unknown>):
         each.spend,
         String(each.minimum),
       ]);
-    cursor = data.next ?? undefined;
+    cursor = page.next ?? undefined;
   } while (cursor);
   downloadCsv(`spend-by-${by.join("-")}.csv`, rows);
 }

@@ -1,0 +1,36 @@
+import { infiniteQueryOptions } from "@tanstack/react-query";
+import { CALL_LISTS, CALL_TEXTS } from "../../app/search";
+import { api, type CallQuery, client } from "../../client/api";
+
+export const PAGE = 100;
+
+/** The filter of an address, as the API has it. */
+export function queryOf(search: Record<string, string | string[] | undefined>): CallQuery {
+  const found: Record<string, unknown> = {};
+  for (const name of CALL_LISTS) if (search[name]?.length) found[name] = search[name];
+  for (const name of CALL_TEXTS) if (search[name] !== undefined && search[name] !== "") found[name] = search[name];
+  return found as CallQuery;
+}
+
+/** A page of the log. */
+export async function read(query: CallQuery, cursor: string | undefined, limit: number, signal: AbortSignal) {
+  const { data, error } = await client.GET("/api/calls", { params: { query: { ...query, cursor, limit } }, signal });
+  if (error) throw error;
+  return data;
+}
+
+/** The log, newest first. */
+export function askCalls(query: CallQuery) {
+  return infiniteQueryOptions({
+    queryKey: ["calls", query],
+    queryFn: ({ pageParam, signal }) => read(query, pageParam, PAGE, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
+    staleTime: 5_000,
+  });
+}
+
+/** All of one call. */
+export function askCall(id: string) {
+  return api.queryOptions("get", "/api/calls/{call_id}", { params: { path: { call_id: id } } });
+}
