@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench import machine
 from bench.timing import Cost, Effort, timed
-from faregate.store.journal import Journal, JournalOptions
-from faregate.store.journal_codec import Admission
+from faregate.journal.codec import Admission
+from faregate.journal.journal import Journal, JournalOptions
 from faregate.types import Attempt, Charge, Line, Receipt, Row, Usage
 
 _PRICE = "azure/gpt-5-nano/global/standard/short/input/2025-08-01"

@@ -1,8 +1,8 @@
 """A soak: emulator with faults, gateway, open-loop load; then everything must add up.
 
 ``python -m bench.soak --seconds 600 --rate 1000`` prints a report and exits with 1 when a call left
-no record, a token was counted that the emulator did not bill (or the other way round), memory grew
-or a connection was left behind.
+no record or a hold, a token was counted that the emulator did not bill (or the other way round),
+ledger and budget differ, memory grew or a connection was left behind.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import uvloop
 
-from bench import machine, servers
+from bench import ledgered, machine, servers
 from bench.open_load import Load, Mix, Seen
 from bench.servers import KEY, Server
 
@@ -84,8 +84,9 @@ def soak(seconds: float, rate: float, *, static: bool = False) -> Report:
         gateway = stack.enter_context(servers.faregate_with(_CONFIG.format(url=base)))
         if not static:
             _queue_faults(emulator.port, int(seconds * rate) + 1)
+        key = gateway._replace(key=_make_key(gateway))
         before = _sample(gateway)
-        load, samples = uvloop.run(_drive(gateway, seconds, rate))
+        load, samples = uvloop.run(_drive(key, seconds, rate))
         cpu = gateway.cpu() - before.cpu, emulator.cpu()
         metrics = _settled(gateway.port, load.seen.admitted)
         meter = {} if static else _get(emulator.port, "/_emulator/meter")
@@ -105,7 +106,7 @@ class _Facts(NamedTuple):
 
 async def _drive(gateway: Server, seconds: float, rate: float) -> tuple[Load, list[Sample]]:
     bodies = [_bodies("rough")] + [_bodies("sound")] * (_SHARE_ROUGH - 1)
-    load = Load(gateway.port, KEY, Mix(rate), bodies)
+    load = Load(gateway.port, gateway.key, Mix(rate), bodies)
     samples: list[Sample] = []
 
     async def watch() -> None:
@@ -126,6 +127,18 @@ def _bodies(model: str) -> tuple[str, str]:
     }
     streamed = {**fields, "stream": True, "stream_options": {"include_usage": True}}
     return json.dumps(fields), json.dumps(streamed)
+
+
+def _make_key(gateway: Server) -> str:
+    """A client key with a budget and a limit that are never reached, but counted all the while."""
+    budget = {"limit": "1000000", "window": "1mo"}
+    limit = {"measure": "requests", "limit": 10**9}
+    while _get(gateway.port, "/health/readiness")["ledger"]["database"] != "up":
+        time.sleep(0.02)
+    fields = {"name": "soak", "budgets": [budget], "limits": [limit]}
+    made = json.loads(_ask(gateway.port, "POST", "/api/keys", json.dumps(fields), 201))
+    secret: str = made["secret"]
+    return secret
 
 
 def _queue_faults(port: int, times: int) -> None:
@@ -161,6 +174,7 @@ def _judge(facts: _Facts) -> Report:
     lines = [*_calls(facts, rows, flying)]
     if facts.meter:
         lines += _compare(facts, wrong)
+    lines += _accounts(facts, rows, wrong)
     lines += _memory(facts, wrong)
     lines += _connections(facts, wrong)
     return Report(lines, wrong)
@@ -207,6 +221,26 @@ def _compare(facts: _Facts, wrong: list[str]) -> Iterator[str]:
         for status in ("priced", "estimated", "inconsistent", "unpriced")
     }
     yield f"charges {charges}, attempts {int(_sum(facts.metrics, 'faregate_attempts_total')):,}"
+
+
+def _accounts(facts: _Facts, rows: int, wrong: list[str]) -> Iterator[str]:
+    """The ledger has every call, the key's budget has spent what it says, and no hold is left."""
+    waited = ledgered.caught_up(facts.gateway)
+    total = _get(facts.gateway.port, "/api/spend?by=key")["total"]
+    (budget,) = _get(facts.gateway.port, "/api/budgets")["data"]
+    standing = budget["standing"]
+    if total["calls"] != rows:
+        wrong.append(f"{total['calls']} rows in the ledger for {rows} records")
+    if standing["spent"] != total["spend"] or standing["held"] != "0":
+        wrong.append(
+            f"the key's budget has spent {standing['spent']} and holds {standing['held']},"
+            f" where the ledger says {total['spend']}"
+        )
+    yield (
+        f"ledger: {total['calls']:,} rows, the last {waited:.1f} s after the end;"
+        f" ${total['spend']}, and the key's budget: ${standing['spent']} spent,"
+        f" {standing['held']} held"
+    )
 
 
 def _memory(facts: _Facts, wrong: list[str]) -> Iterator[str]:
@@ -294,7 +328,7 @@ def _get(port: int, path: str) -> dict[str, Any]:
     return found
 
 
-def _ask(port: int, method: str, path: str, body: str | None = None) -> bytes:
+def _ask(port: int, method: str, path: str, body: str | None = None, expected: int = 200) -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
@@ -303,7 +337,7 @@ def _ask(port: int, method: str, path: str, body: str | None = None) -> bytes:
         content = answer.read()
     finally:
         connection.close()
-    if answer.status != 200:
+    if answer.status != expected:
         raise RuntimeError(f"{method} {path} answered {answer.status}: {content[:500]!r}")
     return content
 

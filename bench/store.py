@@ -19,7 +19,7 @@ from typing import Any
 from faregate.core.budget import Payer
 from faregate.store.database import DatabaseStore
 from faregate.store.places import store_at
-from faregate.store.protocol import Dimension, Filter
+from faregate.store.protocol import Dimension, Filter, SpentBy
 from faregate.types import Attempt, Charge, Line, Receipt, Row, Unit, Usage
 
 BATCH = 500
@@ -233,7 +233,33 @@ async def restoring(store: DatabaseStore) -> None:
     payers: tuple[tuple[Payer, str], ...] = (("key", "key-7"), ("everything", ""))
     for payer, name in payers:
         for title, since, slot in questions:
-            await timed(f"{payer}, {title}", partial(store.spent, payer, name, since, slot))
+            await timed(
+                f"{payer}, {title}", partial(store.spent, [SpentBy(payer, name, since, slot)])
+            )
+    for title, since, slot in questions:
+        many = [SpentBy("key", f"key-{number}", since, slot) for number in range(1_200)]
+        await timed(f"1,200 keys at once, {title}", partial(store.spent, many))
+
+
+async def moving(store: DatabaseStore, count: int) -> None:
+    """Rows a second that get their day in another zone; a third of all have another one."""
+    now = time.time()
+    rows = [a_row(10**9 + n, now - (2 - 2 * n / count) * _DAY) for n in range(count)]
+    for at in range(0, count, BATCH):
+        await store.append(rows[at : at + BATCH])
+    await store.keep_days_in("America/Los_Angeles")
+    started, cpu, longest, moved = time.perf_counter(), time.process_time(), 0.0, 0
+    left = True
+    while left:
+        step = time.perf_counter()
+        found = await store.move_days()
+        longest = max(longest, time.perf_counter() - step)
+        moved, left = moved + found.rows, found.left
+    wall, used = time.perf_counter() - started, time.process_time() - cpu
+    print(
+        f"  days in another zone: {moved / wall:,.0f} rows/s, {used / moved * _SECOND:.0f} µs of"
+        f" our CPU a row; the longest transaction {longest * 1000:.0f} ms"
+    )
 
 
 async def polling(store: DatabaseStore, changes: int = 200, polls: int = 300) -> None:
@@ -277,6 +303,10 @@ async def main() -> None:
         await restoring(store)
         await polling(store)
         await store.close()
+        store = store_at("", path / "moving")
+        await store.open()
+        await moving(store, given.rows)
+        await store.close()
     if given.postgres:
         print("PostgreSQL")
         store = store_at(given.postgres, Path())
@@ -284,6 +314,7 @@ async def main() -> None:
         await appending(store, given.rows)
         await timed("first page", lambda: store.rows(Filter()))
         await polling(store)
+        await moving(store, given.rows)
         await store.close()
 
 
