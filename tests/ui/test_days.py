@@ -30,7 +30,7 @@ def test_every_page_has_the_days_of_the_ledger(open_browser: Opener, elsewhere: 
     watched = open_browser(home=elsewhere.url)
     call_id = elsewhere.chat("azure-model-router", "Which day is it?")[2]["x-faregate-call-id"]
     page = watched.open()
-    in_ledger(page, elsewhere, call_id)
+    in_ledger(elsewhere, call_id)
     today = datetime.now(ZoneInfo(ZONE)).date()
     wire.soon(lambda: get(elsewhere, "/api/overview?days=7")["calendar"]["since"] is None)
     overview = get(elsewhere, "/api/overview?days=7")

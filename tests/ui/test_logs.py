@@ -1,6 +1,8 @@
 """The log while calls come in."""
 
-from playwright.sync_api import expect
+import json
+
+from playwright.sync_api import Route, expect
 
 from tests.e2e.processes import Gateway
 from tests.ui.conftest import Watched
@@ -36,3 +38,27 @@ def test_the_log_is_narrowed_by_what_its_columns_measure(
     page.keyboard.press("Enter")
     expect(page.get_by_text("No call fits")).to_be_visible()
     assert "min_seconds=86400" in page.url
+
+
+def test_a_search_that_takes_long_says_how_far_it_came_and_goes_on(
+    watched: Watched, ui_gateway: Gateway
+) -> None:
+    call_id = ui_gateway.chat("nano", "Find me")[2]["x-faregate-call-id"]
+    page = watched.open()
+    waiting: list[Route] = []
+
+    def in_parts(route: Route) -> None:
+        if "cursor=" in route.request.url:
+            waiting.append(route)
+            return
+        part = {"data": [], "next": f"{10**17}.!", "searched_to": "2026-11-01T10:20:30Z"}
+        route.fulfill(content_type="application/json", body=json.dumps(part))
+
+    page.route("**/api/calls?*", in_parts)
+    page.goto(f"{ui_gateway.url}/ui/logs?http_status=200")
+    expect(page.get_by_text("Looking further back")).to_be_visible()
+    expect(page.locator("main").get_by_role("status")).to_contain_text("None that fits since 1 Nov")
+    expect(page.get_by_text("No call fits")).to_have_count(0)
+    assert len(waiting) == 1
+    waiting[0].continue_()
+    expect(page.locator(f"#row-{call_id}")).to_be_visible()

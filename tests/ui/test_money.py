@@ -5,8 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
+from tests.e2e import wire
 from tests.e2e.processes import Emulator, Gateway
 from tests.ui.conftest import Opener, Watched
 
@@ -28,20 +29,20 @@ def get(gateway: Gateway, path: str) -> Any:
     return found
 
 
-def in_ledger(page: Page, gateway: Gateway, call_id: str) -> Any:
+def in_ledger(gateway: Gateway, call_id: str) -> Any:
     """A call's detail, once it is in the ledger."""
-    path = f"{gateway.url}/api/calls/{call_id}"
-    expect(page.locator("body")).to_be_visible()
-    page.wait_for_function(
-        "path => fetch(path).then(answer => answer.ok)", arg=path, polling=100, timeout=10_000
-    )
-    return get(gateway, f"/api/calls/{call_id}")
+
+    def look() -> Any:
+        status, found = gateway.get(f"/api/calls/{call_id}", **gateway.bearer)
+        return found if status == 200 else None
+
+    return wire.soon(look)
 
 
 def test_a_call_can_be_followed_to_its_price_row(watched: Watched, ui_gateway: Gateway) -> None:
     call_id = ui_gateway.chat("azure-model-router", "Follow me")[2]["x-faregate-call-id"]
     page = watched.open("logs")
-    detail = in_ledger(page, ui_gateway, call_id)
+    detail = in_ledger(ui_gateway, call_id)
     page.get_by_role("button", name="Refresh").click()
     page.locator(f"#row-{call_id}").click()
     receipt = page.get_by_test_id("receipt")
@@ -69,7 +70,7 @@ def test_a_call_can_be_followed_to_its_price_row(watched: Watched, ui_gateway: G
 def test_a_link_to_a_call_opens_it(watched: Watched, ui_gateway: Gateway) -> None:
     call_id = ui_gateway.chat("nano", "Linked")[2]["x-faregate-call-id"]
     page = watched.open()
-    in_ledger(page, ui_gateway, call_id)
+    in_ledger(ui_gateway, call_id)
     watched.open(f"logs?call={call_id}")
     expect(page.get_by_role("dialog", name=call_id)).to_be_visible()
     page.keyboard.press("Escape")
@@ -80,7 +81,7 @@ def test_a_link_to_a_call_opens_it(watched: Watched, ui_gateway: Gateway) -> Non
 def test_totals_agree_on_every_page_and_with_the_api(watched: Watched, ui_gateway: Gateway) -> None:
     last = [ui_gateway.chat(name)[2]["x-faregate-call-id"] for name in ("nano", "once", "nano")][-1]
     page = watched.open()
-    in_ledger(page, ui_gateway, last)
+    in_ledger(ui_gateway, last)
     page.reload()
     total = get(ui_gateway, "/api/spend?by=&since=6d")["total"]
     overview = get(ui_gateway, "/api/overview?days=7")
@@ -108,7 +109,7 @@ def test_an_unpriced_call_is_unknown_and_priced_by_adding_its_price(
     ui_emulator.fault("serve;model=gpt-9-mystery")
     call_id = ui_gateway.chat("nano", "Who are you?")[2]["x-faregate-call-id"]
     page = watched.open()
-    assert in_ledger(page, ui_gateway, call_id)["call"]["total"] is None
+    assert in_ledger(ui_gateway, call_id)["call"]["total"] is None
     watched.open(f"logs?call={call_id}")
     receipt = page.get_by_test_id("receipt")
     expect(receipt.locator(".total").last).to_contain_text("unknown")

@@ -15,7 +15,7 @@ def test_a_model_without_a_price_gets_one_and_its_call_is_priced(
     ui_emulator.fault("serve;model=gpt-9-unheard", deployment="azure-model-router")
     call_id = ui_gateway.chat("azure-model-router", "Who are you?")[2]["x-faregate-call-id"]
     page = watched.open("prices")
-    assert in_ledger(page, ui_gateway, call_id)["receipt"]["total"] is None
+    assert in_ledger(ui_gateway, call_id)["receipt"]["total"] is None
     page.get_by_role("button", name="Refresh").click()
     page.reload()
     waiting = page.locator(".waiting li", has_text="gpt-9-unheard")
@@ -31,7 +31,7 @@ def test_a_model_without_a_price_gets_one_and_its_call_is_priced(
     form.get_by_label("Output, USD / 1M", exact=True).fill("0.033")
     add.click()
     expect(waiting).to_have_count(0)
-    total = in_ledger(page, ui_gateway, call_id)["receipt"]["total"]
+    total = in_ledger(ui_gateway, call_id)["receipt"]["total"]
     assert total is not None
 
     page.get_by_label("Find a price").fill("gpt-9-unheard")
@@ -58,7 +58,7 @@ def test_the_router_page_tells_latency_by_served_model(
 ) -> None:
     call_id = ui_gateway.chat("azure-model-router", "How long?")[2]["x-faregate-call-id"]
     page = watched.open("router")
-    served = in_ledger(page, ui_gateway, call_id)["call"]["served_model"]
+    served = in_ledger(ui_gateway, call_id)["call"]["served_model"]
     page.reload()
     card = page.locator(".card", has_text="Latency by served model").first
     expect(card.get_by_role("row", name=re.compile(served))).to_contain_text(re.compile(r"\d m?s"))

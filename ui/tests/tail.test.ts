@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Call } from "../src/client/api";
-import { merged, newer, type Read } from "../src/features/logs/tail";
+import { merged, newer, noEarlier, type Read } from "../src/features/logs/tail";
 
 /** A call that started in that second. */
 function call(second: number): Call {
@@ -48,4 +48,16 @@ it("lists are put together in the log's order, each call once", () => {
   const both = rows.filter((_, at) => at % 2 || at % 3 === 0);
   expect(merged(one, other)).toEqual(both);
   expect(merged([], other)).toEqual(other);
+});
+
+it("a live look goes no further back than it must, nor than the filter does", () => {
+  const now = Date.parse("2026-11-22T12:00:00Z");
+  const minute = 60_000;
+  const from = now - minute;
+  expect(noEarlier(undefined, from, now)).toBe("2026-11-22T11:59:00.000Z");
+  expect(noEarlier("24h", from, now)).toBe("2026-11-22T11:59:00.000Z");
+  expect(noEarlier("30s", from, now)).toBe("30s");
+  expect(noEarlier("2026-11-22", from, now)).toBe("2026-11-22T11:59:00.000Z");
+  expect(noEarlier("2026-11-22T11:59:30Z", from, now)).toBe("2026-11-22T11:59:30Z");
+  expect(noEarlier("2026-12-01", from, now)).toBe("2026-12-01");
 });

@@ -25,6 +25,7 @@ from faregate.admin.wire import (
 from faregate.errors import NotFoundError
 from faregate.store.export import every_entry
 from faregate.store.protocol import Entry, RowStatus
+from faregate.store.searching import search
 from faregate.types import Outcome
 
 table = Table("calls")
@@ -79,7 +80,11 @@ class CallPage(Shown):
     """Calls, newest first."""
 
     data: list[Call]
+    """Up to `limit`. Fewer, or none, do not mean the end of the log: `next` does."""
     next: str | None
+    searched_to: Instant | None
+    """How far back was looked, where the page ended for want of time and not of calls: a filter
+    that no index answers is looked for in parts. Null: the page is full, or the log at its end."""
 
 
 class Attempt(Shown):
@@ -121,8 +126,12 @@ async def list_calls(who: Who, asked: CallQueryIn) -> CallPage:
     """The log, newest first. A key without a role sees its own calls."""
     only = call_filter(who, asked, time.time(), await who.office.store().calendar())
     with question():
-        page = await who.office.store().rows(only, cursor=asked.cursor, limit=asked.limit)
-    return CallPage(data=[show_call(each) for each in page.entries], next=page.cursor)
+        found = await search(who.office.store(), only, cursor=asked.cursor, limit=asked.limit)
+    return CallPage(
+        data=[show_call(each) for each in found.entries],
+        next=found.cursor,
+        searched_to=maybe_instant(found.searched_to),
+    )
 
 
 @table.route(

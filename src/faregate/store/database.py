@@ -169,6 +169,11 @@ class DatabaseStore:
         async with self._reading() as connection:
             return await reading.page(connection, only, cursor, limit)
 
+    async def mark(self, only: Filter, *, cursor: str | None = None, count: int) -> str | None:
+        """The cursor above which so many calls are."""
+        async with self._reading() as connection:
+            return await reading.mark(connection, only, cursor, count)
+
     async def durations(self, only: Filter, *, limit: int = 1000) -> list[Duration]:
         """How long the newest calls took."""
         reading.check_limit(limit)

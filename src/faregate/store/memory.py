@@ -119,15 +119,24 @@ class MemoryStore:
         """A page of the log, newest first."""
         self._check()
         reading.check_limit(limit)
+        found = self._below(only, cursor)
+        entries = tuple(self._entries[call_id] for _at, call_id in found[:limit])
+        return Page(entries, reading.cursor_of(entries) if len(found) > limit else None)
+
+    async def mark(self, only: Filter, *, cursor: str | None = None, count: int) -> str | None:
+        """The cursor above which so many calls are."""
+        self._check()
+        found = self._below(only, cursor)
+        return reading.cursor_below(found[count][0]) if len(found) > count else None
+
+    def _below(self, only: Filter, cursor: str | None) -> list[tuple[int, str]]:
         below = None if cursor is None else reading.read_cursor(cursor)
         found = [
             (each.started, each.call_id)
             for each in self._records.values()
             if matches(self._entries[each.call_id], each, only)
         ]
-        found = sorted((at for at in found if below is None or at < below), reverse=True)
-        entries = tuple(self._entries[call_id] for _at, call_id in found[:limit])
-        return Page(entries, reading.cursor_of(entries) if len(found) > limit else None)
+        return sorted((at for at in found if below is None or at < below), reverse=True)
 
     async def durations(self, only: Filter, *, limit: int = 1000) -> list[Duration]:
         """How long the newest calls took."""

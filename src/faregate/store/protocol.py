@@ -256,6 +256,14 @@ class Store(Protocol):
         Raises :class:`ValueError` for a cursor that is none or a limit outside 1 … 10,000.
         """
 
+    async def mark(self, only: Filter, *, cursor: str | None = None, count: int) -> str | None:
+        """A cursor with ``count`` calls above it, and a few more where some began in the same
+        microsecond; there are calls below it only where one began earlier. None: not so many are
+        left. It takes a walk through an index where the filter has at most one.
+
+        Raises :class:`ValueError` for a cursor that is none.
+        """
+
     async def durations(self, only: Filter, *, limit: int = 1000) -> list[Duration]:
         """How long the newest calls took that the filter lets through, the newest first.
 

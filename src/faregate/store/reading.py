@@ -38,7 +38,13 @@ COLUMN_OF = {
 }
 """Fields of a filter that hold any of several values, and the columns they are of."""
 
-_COMMONEST = {"status": "priced", "outcome": "completed"}
+COMMONEST = {"status": "priced", "outcome": "completed"}
+"""What the partial indexes leave out."""
+_BEFORE_ALL = "!"
+"""A call id that is less than any."""
+_TAGGED = call_tags.join(
+    calls, and_(calls.c.call_id == call_tags.c.call_id, calls.c.day == call_tags.c.day)
+)
 
 
 async def page(connection: AsyncConnection, only: Filter, cursor: str | None, limit: int) -> Page:
@@ -49,6 +55,28 @@ async def page(connection: AsyncConnection, only: Filter, cursor: str | None, li
     notes = await _adjustments(connection, changed) if changed else {}
     entries = tuple(entry_of(dict(row), tuple(notes.get(row["call_id"], ()))) for row in kept)
     return Page(entries, cursor_of(entries) if len(found) > limit else None)
+
+
+async def mark(
+    connection: AsyncConnection, only: Filter, cursor: str | None, count: int
+) -> str | None:
+    """The cursor below so many calls: an index is walked by its times, and no row is read."""
+    started = call_tags.c.started if only.tag else calls.c.started
+    conditions = list(_conditions(only))
+    statement = select(started)
+    if only.tag:
+        conditions.append(call_tags.c.tag == clean(only.tag))
+        if len(conditions) > 1:
+            statement = statement.select_from(_TAGGED)
+    elif only.tag is not None:
+        conditions.append(calls.c.tags == "")
+    conditions += _between(only, started)
+    if cursor is not None:
+        at, call_id = read_cursor(cursor)
+        conditions.append(started < at if call_id == _BEFORE_ALL else started <= at)
+    statement = statement.where(*conditions).order_by(started.desc()).offset(count).limit(1)
+    found = (await connection.execute(statement)).scalar()
+    return None if found is None else cursor_below(found)
 
 
 async def durations(connection: AsyncConnection, only: Filter, limit: int) -> list[Duration]:
@@ -77,6 +105,11 @@ def cursor_of(entries: Sequence[Entry]) -> str:
     return f"{microseconds(last.started)}.{last.call_id}"
 
 
+def cursor_below(started: int) -> str:
+    """Where the calls begin that started before an instant, in microseconds."""
+    return f"{started}.{_BEFORE_ALL}"
+
+
 def read_cursor(cursor: str) -> tuple[int, str]:
     """Start and call id of the last row seen. Raises :class:`ValueError`."""
     found = _CURSOR.match(cursor)
@@ -100,14 +133,9 @@ def _statement(only: Filter, cursor: str | None, limit: int) -> Select[Any]:
             conditions.append(calls.c.tags == "")
     else:
         # By its tag a call is found through the table of tags, which is in the order of the log.
-        at = call_tags.c
-        joined = and_(calls.c.call_id == at.call_id, calls.c.day == at.day)
-        statement = select(calls).select_from(call_tags.join(calls, joined))
+        statement, at = select(calls).select_from(_TAGGED), call_tags.c
         conditions.append(at.tag == clean(only.tag))
-    if only.since is not None:
-        conditions.append(at.started >= microseconds(only.since))
-    if only.until is not None:
-        conditions.append(at.started < microseconds(only.until))
+    conditions += _between(only, at.started)
     if cursor is not None:
         last = read_cursor(cursor)
         # The first condition is implied; it is the one every planner turns into a range.
@@ -118,6 +146,13 @@ def _statement(only: Filter, cursor: str | None, limit: int) -> Select[Any]:
     )
 
 
+def _between(only: Filter, started: ColumnElement[int]) -> Iterable[ColumnElement[bool]]:
+    if only.since is not None:
+        yield started >= microseconds(only.since)
+    if only.until is not None:
+        yield started < microseconds(only.until)
+
+
 def _conditions(only: Filter) -> Iterable[ColumnElement[bool]]:
     for field, name in COLUMN_OF.items():
         values = getattr(only, field)
@@ -126,7 +161,7 @@ def _conditions(only: Filter) -> Iterable[ColumnElement[bool]]:
         fit = [clean(value) if isinstance(value, str) else value for value in values]
         column = calls.c[name]
         yield column == fit[0] if len(fit) == 1 else column.in_(fit)
-        if name in SELECTIVE and _COMMONEST.get(name, "") not in fit:
+        if name in SELECTIVE and COMMONEST.get(name, "") not in fit:
             yield _selective(name)
     if only.request_id:
         ids = [clean(each) for each in only.request_id]

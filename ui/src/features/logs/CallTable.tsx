@@ -1,10 +1,11 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { Inbox, SearchX } from "lucide-react";
+import { Inbox, Search, SearchX } from "lucide-react";
 import { type KeyboardEvent, memo, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Call } from "../../client/api";
 import { Count, Money, Time } from "../../shared/figures";
 import { Bones, Dot, Empty, Tag } from "../../shared/kit";
 import { calls, duration, tokensIn, tokensOut } from "../../shared/numbers";
+import { moment } from "../../shared/time";
 import { outcomeTone, worthTone } from "./words";
 
 const HEIGHT = 34;
@@ -14,6 +15,7 @@ export function CallTable({
   rows,
   loading,
   more,
+  searchedTo,
   loadMore,
   chosen,
   onOpen,
@@ -23,6 +25,8 @@ export function CallTable({
   rows: readonly Call[];
   loading: boolean;
   more: boolean;
+  /** How far back was looked, where it goes on without anybody asking. */
+  searchedTo: string | null;
   loadMore: () => void;
   chosen: string | undefined;
   onOpen: (id: string) => void;
@@ -89,6 +93,12 @@ export function CallTable({
         <Bones rows={16} />
       </div>
     );
+  if (rows.length === 0 && more)
+    return (
+      <Empty icon={<Search size={26} aria-hidden />} title="Looking further back">
+        <p role="status">{searchedTo && <>None that fits since {moment(searchedTo)}.</>}</p>
+      </Empty>
+    );
   if (rows.length === 0)
     return narrowed ? (
       <Empty icon={<SearchX size={26} aria-hidden />} title="No call fits">
@@ -135,7 +145,13 @@ export function CallTable({
           );
         })}
       </div>
-      <div className="log-end dim">{more ? "Loading more…" : `${calls(rows.length)}; that is all.`}</div>
+      <div className="log-end dim">
+        {!more
+          ? `${calls(rows.length)}; that is all.`
+          : searchedTo
+            ? `${calls(rows.length)} since ${moment(searchedTo)}; looking further back…`
+            : "Loading more…"}
+      </div>
     </div>
   );
 }

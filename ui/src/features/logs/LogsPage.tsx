@@ -10,7 +10,7 @@ import { askCall, askCalls, PAGE, queryOf, read } from "./ask";
 import { CallDrawer } from "./CallDrawer";
 import { CallTable } from "./CallTable";
 import { Filters } from "./Filters";
-import { merged, newer } from "./tail";
+import { merged, newer, noEarlier } from "./tail";
 import "./logs.css";
 
 const route = getRouteApi("/logs");
@@ -24,8 +24,11 @@ export function LogsPage() {
   const live = search.live === "1";
   const query = useMemo(() => queryOf(search), [search]);
   const calls = useInfiniteQuery(askCalls(query));
-  const loaded = useMemo(() => calls.data?.pages.flatMap((page) => page.data) ?? [], [calls.data]);
-  const tail = useTail(query, live && calls.isSuccess, loaded);
+  const pages = calls.data?.pages;
+  const loaded = useMemo(() => pages?.flatMap((page) => page.data) ?? [], [pages]);
+  // A filter without an index is looked for in parts: live, only what is new is looked through.
+  const began = pages?.some((page) => page.searched_to) ? pages[0]?.at : undefined;
+  const tail = useTail(query, live && calls.isSuccess, loaded, began);
   const joined = live || tail.dataUpdatedAt > calls.dataUpdatedAt;
   const rows = useMemo(() => (joined ? merged(tail.data ?? [], loaded) : loaded), [tail.data, loaded, joined]);
   const error = calls.error ?? (live ? tail.error : null);
@@ -73,8 +76,9 @@ export function LogsPage() {
             rows={rows}
             loading={calls.isPending}
             more={calls.hasNextPage}
+            searchedTo={calls.hasNextPage ? (pages?.at(-1)?.searched_to ?? null) : null}
             loadMore={() => {
-              if (!calls.isFetchingNextPage) void calls.fetchNextPage();
+              if (!calls.isFetchingNextPage && !calls.isError) void calls.fetchNextPage();
             }}
             chosen={search.call}
             onOpen={open}
@@ -96,10 +100,16 @@ export function LogsPage() {
   );
 }
 
-/** The calls that came since the log was loaded, newest first. */
-function useTail(query: CallQuery, on: boolean, loaded: readonly Call[]) {
+/** How far before the last look a call may have started that is found by the next, and by every tenth. */
+const LATE = 60_000;
+const VERY_LATE = 600_000;
+
+/** The calls that came since the log was loaded, newest first; of those since `began`, where that is told. */
+function useTail(query: CallQuery, on: boolean, loaded: readonly Call[], began: number | undefined) {
   const queries = useQueryClient();
   const looks = useRef(0);
+  const last = useRef({ query, at: began });
+  if (last.current.query !== query) last.current = { query, at: began };
   const queryKey = ["tail", query];
   return useQuery({
     queryKey,
@@ -107,8 +117,16 @@ function useTail(query: CallQuery, on: boolean, loaded: readonly Call[]) {
     queryFn: async ({ signal }) => {
       const before = queries.getQueryData<Call[]>(queryKey) ?? [];
       const known = new Set([...before, ...loaded].map((each) => each.call_id));
-      const look = ++looks.current % 10 ? PAGE : 5 * PAGE; // now and then further back, for slow calls
-      const { found, whole } = await newer((cursor, limit) => read(query, cursor, limit, signal), known, look);
+      const far = ++looks.current % 10 === 0; // now and then further back, for slow calls
+      const from = last.current.at ?? began;
+      const since =
+        from === undefined ? query.since : noEarlier(query.since, from - (far ? VERY_LATE : LATE), from);
+      const ask = async (cursor: string | undefined, limit: number) => {
+        const page = await read({ ...query, since }, cursor, limit, signal);
+        if (!cursor && began !== undefined) last.current.at = page.at;
+        return page;
+      };
+      const { found, whole } = await newer(ask, known, far ? 5 * PAGE : PAGE);
       if (whole && before.length + found.length <= MOST_LIVE) return found.length ? merged(found, before) : before;
       void queries.resetQueries({ queryKey: ["calls", query] });
       return [];

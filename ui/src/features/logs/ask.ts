@@ -12,11 +12,12 @@ export function queryOf(search: Record<string, string | string[] | undefined>): 
   return found as CallQuery;
 }
 
-/** A page of the log. */
+/** A page of the log, and when it was read: milliseconds of the gateway's clock, not of this one. */
 export async function read(query: CallQuery, cursor: string | undefined, limit: number, signal: AbortSignal) {
-  const { data, error } = await client.GET("/api/calls", { params: { query: { ...query, cursor, limit } }, signal });
+  const asked = { params: { query: { ...query, cursor, limit } }, signal };
+  const { data, error, response } = await client.GET("/api/calls", asked);
   if (error) throw error;
-  return data;
+  return { ...data, at: Date.parse(response.headers.get("date") ?? "") || Date.now() };
 }
 
 /** The log, newest first. */

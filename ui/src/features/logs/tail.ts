@@ -37,6 +37,15 @@ export async function newer(read: Read, known: ReadonlySet<string>, look = PAGE)
   return { found, whole: false };
 }
 
+const SPAN: Record<string, number> = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
+
+/** The later of a filter's `since` (an instant, a day, a span until now) and an instant. */
+export function noEarlier(since: string | null | undefined, instant: number, now: number): string {
+  const span = /^(\d+)([smhdw])$/.exec(since ?? "");
+  const begins = span ? now - Number(span[1]) * (SPAN[span[2] ?? ""] ?? 0) : Date.parse(since ?? "");
+  return since && begins > instant ? since : new Date(instant).toISOString();
+}
+
 /** Calls of two lists in the log's order, each once; of one that is in both, the first list's. */
 export function merged(some: readonly Call[], others: readonly Call[]): Call[] {
   if (!some.length || !others.length) return [...some, ...others];
