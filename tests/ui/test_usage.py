@@ -38,3 +38,45 @@ def test_calls_that_nobody_answered_are_a_part_of_their_own(
     page.locator(".legend").get_by_role("button", name="none answered").click()
     page.wait_for_url("**/logs?**")
     assert asked(page)["served_model"] == [""]
+
+
+def test_a_chart_is_walked_and_opened_with_keys(watched: Watched, ui_gateway: Gateway) -> None:
+    wanted = ui_gateway.chat("nano", "Draw me for the keys")[2]["x-faregate-call-id"]
+    page = watched.open("logs?model=nano&live=1")
+    expect(page.locator(f"#row-{wanted}")).to_be_visible()
+    page = watched.open("usage?days=7&by=served_model&model=nano")
+    chart = page.get_by_role("application", name="Spend a day")
+    chart.focus()
+    page.keyboard.press("ArrowRight")
+    said = chart.get_by_role("status")
+    expect(said).to_contain_text("nano")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    expect(said).to_contain_text("No calls")
+    page.keyboard.press("Escape")
+    expect(said).to_be_empty()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/logs?**")
+    assert asked(page)["model"] == ["nano"]
+    assert len(asked(page)["served_model"]) == 1
+
+
+def test_the_flows_of_a_router_are_walked_and_opened_with_keys(
+    watched: Watched, ui_gateway: Gateway
+) -> None:
+    wanted = ui_gateway.chat("azure-model-router", "Flow")[2]["x-faregate-call-id"]
+    page = watched.open("logs?live=1")
+    row = page.locator(f"#row-{wanted}")
+    expect(row).to_be_visible()
+    page = watched.open("router?days=1")
+    flows = page.get_by_role("application", name="From requested to served model")
+    flows.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowDown")
+    expect(flows.get_by_role("status")).to_contain_text("→")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/logs?**")
+    assert asked(page)["deployment"] == ["azure-model-router/azure-model-router"]
+    assert len(asked(page)["served_model"]) == 1

@@ -15,7 +15,7 @@ from faregate.store import reading
 from faregate.store.protocol import Entry, Filter, Store
 from faregate.store.text import seconds
 
-PATIENCE = 0.15
+PATIENCE = 0.06
 """Seconds after which no further slice is begun."""
 SLICE = 5_000
 """Calls of the first slice. The next ones are as large as the time they take allows."""

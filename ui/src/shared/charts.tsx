@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import "./charts.css";
 
 /** Colours of series; the ninth stands for all others. */
@@ -10,7 +10,8 @@ export function colours(names: readonly string[]): Map<string, string> {
   return new Map(names.map((name, at) => [name, COLOURS[at] ?? OTHER]));
 }
 
-function useWidth(): [React.RefObject<HTMLDivElement | null>, number] {
+/** The width of a box on the screen, 0 before it is drawn. */
+export function useWidth(): [React.RefObject<HTMLDivElement | null>, number] {
   const ref = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   useEffect(() => {
@@ -23,6 +24,27 @@ function useWidth(): [React.RefObject<HTMLDivElement | null>, number] {
   }, []);
   return [ref, width];
 }
+
+/** Arrow keys as steps to the right and upwards; Enter and Space open, Escape lets go. */
+export function steered(
+  event: KeyboardEvent,
+  on: { step: (right: number, up: number) => void; open: () => void; leave: () => void },
+): void {
+  if (event.metaKey || event.ctrlKey || event.altKey) return;
+  const step = ARROWS[event.key];
+  if (step) on.step(...step);
+  else if (event.key === "Enter" || event.key === " ") on.open();
+  else if (event.key === "Escape") on.leave();
+  else return;
+  event.preventDefault();
+}
+
+const ARROWS: Record<string, [right: number, up: number]> = {
+  ArrowRight: [1, 0],
+  ArrowLeft: [-1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+};
 
 /** Round steps up to a value: `[0, 5, 10, 15]`. */
 export function ticks(most: number, wanted = 4): number[] {
@@ -42,7 +64,10 @@ export interface Column {
   parts: readonly { name: string; value: number }[];
 }
 
-/** Columns of piled parts. What is under the pointer is told beside it; a part may be clicked. */
+/**
+ * Columns of piled parts. What is under the pointer, or chosen by the arrow keys, is told beside it;
+ * a part may be opened.
+ */
 export function Stacked({
   columns,
   colour,
@@ -81,8 +106,30 @@ export function Stacked({
   const every = Math.max(1, Math.ceil(62 / pitch));
   const chosen = over ? columns[over.column] : undefined;
   const centre = over ? left + (over.column + 0.5) * pitch : 0;
+  const last = columns.findLastIndex((each) => each.parts.length > 0);
+  const step = (right: number, up: number) => {
+    const at = over ? Math.max(0, Math.min(columns.length - 1, over.column + right)) : last;
+    const parts = columns[at]?.parts.filter((each) => each.value > 0) ?? [];
+    const before = parts.findIndex((each) => each.name === over?.part);
+    const next = before < 0 ? (up < 0 ? parts.length - 1 : 0) : Math.max(0, Math.min(parts.length - 1, before + up));
+    setOver({ column: at, part: (up || before >= 0 ? parts[next]?.name : null) ?? null });
+  };
+  const open = () => {
+    const part = over?.part ?? (chosen?.parts.length === 1 ? chosen.parts[0]?.name : undefined);
+    if (chosen && part !== undefined) onPick?.(chosen, part);
+    else step(0, 1);
+  };
   return (
-    <div className="chart" ref={ref} onMouseLeave={() => setOver(null)}>
+    <div
+      className="chart"
+      ref={ref}
+      role="application"
+      aria-label={`${label}. Left and right go from column to column, up and down from part to part${onPick ? ", Enter opens" : ""}`}
+      tabIndex={0}
+      onMouseLeave={() => setOver(null)}
+      onBlur={() => setOver(null)}
+      onKeyDown={(event) => steered(event, { step, open, leave: () => setOver(null) })}
+    >
       {width > 0 && (
         <svg width={width} height={height} role="img" aria-label={label}>
           {steps.map((each) => {
@@ -149,14 +196,16 @@ export function Stacked({
           })}
         </svg>
       )}
-      {over && chosen && (
-        <div
-          className={centre > width / 2 ? "tip left" : "tip"}
-          style={{ left: centre > width / 2 ? undefined : centre + bar / 2 + 8, right: centre > width / 2 ? width - centre + bar / 2 + 8 : undefined }}
-        >
-          {tip(chosen, over.part)}
-        </div>
-      )}
+      <div role="status">
+        {over && chosen && (
+          <div
+            className={centre > width / 2 ? "tip left" : "tip"}
+            style={{ left: centre > width / 2 ? undefined : centre + bar / 2 + 8, right: centre > width / 2 ? width - centre + bar / 2 + 8 : undefined }}
+          >
+            {tip(chosen, over.part)}
+          </div>
+        )}
+      </div>
     </div>
   );
 }
@@ -184,139 +233,4 @@ export function Legend({
       ))}
     </ul>
   );
-}
-
-export interface Flow {
-  from: string;
-  to: string;
-  value: number;
-}
-
-/** Two columns and the flows between them, as wide as their values. */
-export function Sankey({
-  flows,
-  colour,
-  about,
-  show,
-  onPick,
-  label,
-}: {
-  flows: readonly Flow[];
-  colour: (name: string) => string;
-  /** What stands below the name of one on the right. */
-  about?: (name: string) => string;
-  show: (flow: Flow) => ReactNode;
-  onPick?: (flow: Flow) => void;
-  label: string;
-}) {
-  const [ref, width] = useWidth();
-  const [over, setOver] = useState<Flow | null>(null);
-  const left = pile(flows, "from");
-  const right = pile(flows, "to");
-  const gap = about ? 30 : 14;
-  const total = flows.reduce((sum, each) => sum + each.value, 0) || 1;
-  const height = Math.max(190, Math.max(left.length, right.length) * (about ? 54 : 44));
-  const scale = (height - gap * (Math.max(left.length, right.length) - 1)) / total;
-  const place = (nodes: readonly { name: string; value: number }[]) => {
-    const high = nodes.reduce((sum, each) => sum + Math.max(each.value * scale, 2), 0) + gap * (nodes.length - 1);
-    let at = (height - high) / 2;
-    return new Map(
-      nodes.map((each) => {
-        const size = Math.max(each.value * scale, 2);
-        const found = { y: at, size, used: 0 };
-        at += size + gap;
-        return [each.name, found];
-      }),
-    );
-  };
-  const starts = place(left);
-  const ends = place(right);
-  const side = Math.min(190, width * 0.3);
-  const x1 = side;
-  const x2 = width - side;
-  return (
-    <div className="chart" ref={ref} onMouseLeave={() => setOver(null)}>
-      {width > 0 && (
-        <svg width={width} height={height + 4} role="img" aria-label={label}>
-          {[...flows]
-            .sort((a, b) => order(right, a.to) - order(right, b.to))
-            .map((each) => {
-              const from = starts.get(each.from)!;
-              const to = ends.get(each.to)!;
-              const size = Math.max(each.value * scale, 1);
-              const y1 = from.y + from.used + size / 2;
-              const y2 = to.y + to.used + size / 2;
-              from.used += size;
-              to.used += size;
-              const bend = (x2 - x1) / 2;
-              return (
-                <path
-                  key={`${each.from} ${each.to}`}
-                  d={`M${x1 + 6} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2 - 6} ${y2}`}
-                  stroke={colour(each.to)}
-                  strokeWidth={size}
-                  className={onPick ? "flow pick" : "flow"}
-                  opacity={over ? (over.from === each.from && over.to === each.to ? 0.75 : 0.15) : 0.38}
-                  onMouseEnter={() => setOver(each)}
-                  onClick={() => onPick?.(each)}
-                />
-              );
-            })}
-          {left.map((each) => (
-            <Node key={each.name} name={each.name} at={starts.get(each.name)!} x={x1} room={side} end />
-          ))}
-          {right.map((each) => (
-            <Node key={each.name} name={each.name} at={ends.get(each.name)!} x={x2} room={side} fill={colour(each.name)} about={about?.(each.name)} />
-          ))}
-        </svg>
-      )}
-      {over && <div className="tip middle">{show(over)}</div>}
-    </div>
-  );
-}
-
-function Node({
-  name,
-  at,
-  x,
-  room,
-  end,
-  fill = "var(--text-3)",
-  about,
-}: {
-  name: string;
-  at: { y: number; size: number };
-  x: number;
-  room: number;
-  end?: boolean;
-  fill?: string;
-  about?: string | undefined;
-}) {
-  const most = Math.max(6, Math.floor((room - 16) / 6.4));
-  const middle = at.y + at.size / 2 + 4 - (about ? 7 : 0);
-  const shown = name.length > most ? `${name.slice(0, most - 1)}…` : name;
-  return (
-    <g>
-      <rect x={end ? x : x - 6} y={at.y} width={6} height={at.size} rx={2} fill={fill} />
-      <text className="name" x={end ? x - 8 : x + 8} y={middle} textAnchor={end ? "end" : "start"}>
-        {shown || "none answered"}
-        <title>{name}</title>
-      </text>
-      {about && (
-        <text x={end ? x - 8 : x + 8} y={middle + 14} textAnchor={end ? "end" : "start"}>
-          {room < 120 ? about.split(" · ")[0] : about}
-        </text>
-      )}
-    </g>
-  );
-}
-
-function pile(flows: readonly Flow[], side: "from" | "to"): { name: string; value: number }[] {
-  const found = new Map<string, number>();
-  for (const each of flows) found.set(each[side], (found.get(each[side]) ?? 0) + each.value);
-  return [...found].map(([name, value]) => ({ name, value })).sort((a, b) => b.value - a.value);
-}
-
-function order(nodes: readonly { name: string }[], name: string): number {
-  return nodes.findIndex((each) => each.name === name);
 }

@@ -6,7 +6,7 @@ import { Refresh, Top } from "../../app/Shell";
 import { stringifySearch } from "../../app/search";
 import { type Call, type CallQuery, gateway } from "../../client/api";
 import { Button, Dot, ErrorBox, Menu } from "../../shared/kit";
-import { askCall, askCalls, PAGE, queryOf, read } from "./ask";
+import { askCall, askCalls, MANY, PAGE, queryOf, read } from "./ask";
 import { CallDrawer } from "./CallDrawer";
 import { CallTable } from "./CallTable";
 import { Filters } from "./Filters";
@@ -31,6 +31,10 @@ export function LogsPage() {
   const tail = useTail(query, live && calls.isSuccess, loaded, began);
   const joined = live || tail.dataUpdatedAt > calls.dataUpdatedAt;
   const rows = useMemo(() => (joined ? merged(tail.data ?? [], loaded) : loaded), [tail.data, loaded, joined]);
+  const refresh = () => {
+    if ((pages?.length ?? 0) > MANY) void queries.resetQueries({ queryKey: ["calls", query] });
+    else void calls.refetch();
+  };
   const error = calls.error ?? (live ? tail.error : null);
 
   const shown = useRef(search.call);
@@ -55,14 +59,14 @@ export function LogsPage() {
           small
           aria-pressed={live}
           onClick={() => {
-            if (live) void calls.refetch();
+            if (live) refresh();
             void navigate({ search: (before) => ({ ...before, live: live ? undefined : "1" }), replace: true });
           }}
         >
           {live ? <Dot tone={error ? "bad" : "good"} live={!error} /> : <Radio size={13} aria-hidden />} Live
         </Button>
         <Export query={query} />
-        <Refresh busy={calls.isFetching && !calls.isFetchingNextPage} onClick={() => void calls.refetch()} />
+        <Refresh busy={calls.isFetching && !calls.isFetchingNextPage} onClick={refresh} />
       </Top>
       <main className="content full">
         <Filters search={search} />

@@ -3,6 +3,8 @@ import { CALL_LISTS, CALL_TEXTS } from "../../app/search";
 import { api, type CallQuery, client } from "../../client/api";
 
 export const PAGE = 100;
+/** Pages that are not read again all at once. */
+export const MANY = 10;
 
 /** The filter of an address, as the API has it. */
 export function queryOf(search: Record<string, string | string[] | undefined>): CallQuery {
@@ -27,7 +29,8 @@ export function askCalls(query: CallQuery) {
     queryFn: ({ pageParam, signal }) => read(query, pageParam, PAGE, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
-    staleTime: 5_000,
+    // What took many looks is not looked for again because somebody came back to the page.
+    staleTime: (query) => ((query.state.data?.pages.length ?? 0) > MANY ? Number.POSITIVE_INFINITY : 5_000),
   });
 }
 

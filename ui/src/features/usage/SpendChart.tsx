@@ -95,6 +95,7 @@ export function SpendChart({
               );
             })}
             {column.parts.length === 0 && <div>No calls</div>}
+            {marks?.has(column.id) && <div className="mark">{marks.get(column.id)}</div>}
           </>
         )}
       />
