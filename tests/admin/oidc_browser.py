@@ -107,6 +107,11 @@ class Browser:
         parts = urlsplit(back)
         return f"{CALLBACK}?{parts.query}"
 
+    @property
+    def signed_in(self) -> bool:
+        """Whether the gateway gave a session's cookie."""
+        return any(name.startswith("faregate_session_") for name in self.jar)
+
     async def sign_in(self, following: str = "") -> Answer:
         """All of it: the callback's answer."""
         begun = await self.begin(following)
@@ -119,7 +124,7 @@ class Browser:
         assert begun.status == 303, begun.body
         found = await self.get(await self.at_provider(begun), accept="application/json")
         assert found.status >= 400
-        assert "faregate_session" not in self.jar
+        assert not self.signed_in
         error: Mapping[str, Any] = json.loads(found.body)["error"]
         return {**error, "status": found.status}
 

@@ -46,7 +46,7 @@ async def signs_in(gate: Gate) -> bool:
     browser = Browser(gate)
     found = await browser.sign_in()
     assert found.status == 303 or b"sso_token" in found.body, found.body
-    return "faregate_session" in browser.jar
+    return browser.signed_in
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ async def test_a_provider_that_fails_is_said_to(
     assert gate.provider.issuer.encode() in found.body
     assert b"<script>" not in found.body
     assert b"s3cret" not in found.body
-    assert "faregate_session" not in browser.jar
+    assert not browser.signed_in
     gate.provider.instead.clear()
     assert await signs_in(gate)
 

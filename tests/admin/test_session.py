@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from faregate.admin.session import COOKIE, CSRF_HEADER, LIFETIME, LONGEST, Issued, Sessions
+from faregate.admin.session import CSRF_HEADER, LIFETIME, LONGEST, Issued, Sessions
 from faregate.core.directory import MASTER_HOLDER, Directory, Holder
 from faregate.core.keys import ENTROPY, Key, hash_key, make_key, redact, rotated
 from faregate.errors import AuthenticationError, PermissionDeniedError, RateLimitError
@@ -41,7 +41,17 @@ class House:
 
 
 def cookies(issued: Issued, **more: str) -> dict[str, str]:
-    return {"cookie": f"theme=dark; {COOKIE}={issued.cookie}", **more}
+    return {"cookie": f"theme=dark; {issued.cookie}", **more}
+
+
+def test_two_gateways_on_one_machine_keep_their_own_sessions() -> None:
+    # A browser sends the cookies of a host to each of its ports.
+    one, other = House(), House(master_key="sk-another-master-key-of-this-machine")
+    issued = one.sessions.sign_in(SECRET, "10.0.0.1")
+    assert one.sessions.enter("GET", cookies(issued)) is not None
+    assert other.sessions.enter("GET", cookies(issued)) is None
+    twin = House()
+    assert twin.sessions.enter("GET", cookies(issued)) is not None
 
 
 def test_a_key_becomes_a_session_of_its_holder() -> None:
@@ -113,15 +123,18 @@ def test_without_a_cookie_there_is_no_session() -> None:
 def test_a_spoilt_cookie_opens_nothing(spoil: Any) -> None:
     house = House()
     issued = house.sessions.sign_in(MASTER_KEY, "10.0.0.1")
+    name, _, value = issued.cookie.partition("=")
     with pytest.raises(AuthenticationError) as refused:
-        house.sessions.enter("GET", {"cookie": f"{COOKIE}={spoil(issued.cookie)}"})
+        house.sessions.enter("GET", {"cookie": f"{name}={spoil(value)}"})
     assert refused.value.code == "session_over"
 
 
 def test_another_master_key_ends_every_session() -> None:
     issued = House().sessions.sign_in(MASTER_KEY, "10.0.0.1")
+    house = House(master_key="sk-fg-another-master")
+    assert house.sessions.enter("GET", cookies(issued)) is None
     with pytest.raises(AuthenticationError):
-        House(master_key="sk-fg-another-master").sessions.enter("GET", cookies(issued))
+        house.sessions.renew(cookies(issued))
 
 
 def test_a_session_is_over_after_hours_of_silence_and_renewed_by_use() -> None:

@@ -12,6 +12,8 @@ from faregate.errors import ConfigError
         "r.openai.azure.com",
         "R.OPENAI.AZURE.COM",
         "r.services.ai.azure.com",
+        "northeurope.api.cognitive.microsoft.com",
+        "usgovvirginia.api.cognitive.microsoft.us",
         "r.cognitiveservices.azure.com",
         "r.openai.azure.us",
         "r.services.ai.azure.us",

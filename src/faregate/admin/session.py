@@ -21,7 +21,6 @@ from faregate.core.directory import MASTER, MASTER_HOLDER, Directory, Holder
 from faregate.core.keys import Role, hash_key
 from faregate.errors import APIError, AuthenticationError, PermissionDeniedError, RateLimitError
 
-COOKIE = "faregate_session"
 CSRF_HEADER = "x-faregate-csrf"
 LIFETIME = 12 * 3600.0
 """Seconds without a sign of life after which a session ends."""
@@ -75,7 +74,7 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 class Issued(Struct, frozen=True):
-    """A session and its cookie's value."""
+    """A session and its cookie, ``name=value``."""
 
     opened: Opened
     cookie: str
@@ -96,6 +95,10 @@ class Sessions:
         are those by which people enter without one: when they change, their sessions end; empty,
         nobody does."""
         self._secret = hmac.digest(master_key.encode(), b"faregate session", "sha256")
+        # Browsers tell the hosts of cookies apart, not the ports: two gateways on one machine would
+        # sign each other's people out.
+        mark = hmac.digest(self._secret, b"faregate cookie", "sha256").hex()[:8]
+        self.cookie_name = f"faregate_session_{mark}"
         self._identify = identify
         self._directory = directory
         self._clock = clock
@@ -150,7 +153,7 @@ class Sessions:
         """
         if any(headers.get(name) for name in _KEYS):
             return None
-        if COOKIE not in headers.get("cookie", ""):
+        if self.cookie_name not in headers.get("cookie", ""):
             return None
         signed = self._signed(headers)
         holder = None if signed is None else self._holder(signed)
@@ -188,12 +191,12 @@ class Sessions:
             csrf=self._csrf(nonce),
             expires_in=max(int(until - now), 0),
         )
-        return Issued(opened, f"{body.decode()}.{self._sign(body)}")
+        return Issued(opened, f"{self.cookie_name}={body.decode()}.{self._sign(body)}")
 
     def _signed(self, headers: Mapping[str, str]) -> Signed | None:
         """What the cookie says, when it was signed here and is not over."""
         try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+            morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
         except CookieError:
             return None
         if morsel is None or len(morsel.value) > 4096 or not morsel.value.isascii():

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Struct, structs
 
-from faregate.admin.session import COOKIE, LIFETIME, Issued, Sessions, problem
+from faregate.admin.session import LIFETIME, Issued, Sessions, problem
 from faregate.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -226,7 +226,7 @@ async def _session(
     elif scope["method"] == "DELETE":
         sessions.enter("DELETE", headers)
         sessions.sign_out(headers)
-        gone = session_cookie(scope, "", 0)
+        gone = session_cookie(scope, f"{sessions.cookie_name}=", 0)
         await reply(204, [*_SAFE, gone, (b"cache-control", b"no-store")])
     else:
         raise not_allowed(scope)
@@ -251,10 +251,10 @@ def scheme_of(scope: Mapping[str, Any]) -> str:
     return "https" if said.partition(",")[0].strip() == "https" else "http"
 
 
-def session_cookie(scope: Mapping[str, Any], value: str, age: int) -> Header:
-    """The header that sets the session's cookie for so many seconds."""
+def session_cookie(scope: Mapping[str, Any], cookie: str, age: int) -> Header:
+    """The header that sets a session's cookie, ``name=value``, for so many seconds."""
     secure = "; Secure" if scheme_of(scope) == "https" else ""
-    text = f"{COOKIE}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
+    text = f"{cookie}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
     return b"set-cookie", text.encode()
 
 

@@ -13,6 +13,12 @@ _AZURE_CLOUDS = ("azure.com", "azure.us", "azure.cn")
 _AZURE_SUFFIXES = tuple(
     f".{service}.{cloud}" for service in _AZURE_SERVICES for cloud in _AZURE_CLOUDS
 )
+_AZURE_REGIONS = (
+    ".api.cognitive.microsoft.com",
+    ".api.cognitive.microsoft.us",
+    ".api.cognitive.azure.cn",
+)
+"""Addresses of regions, where a resource has no name of its own."""
 _PLAIN_ASCII = re.compile(r"[!-~]+\Z")
 _HOST = re.compile(r"[a-z0-9._-]+\Z|[0-9a-f:.]+\Z", re.IGNORECASE)
 _LONGEST = 2048
@@ -20,7 +26,7 @@ _LONGEST = 2048
 
 def is_azure_host(host: str) -> bool:
     """Whether a host name is an Azure AI resource's, in the public or a sovereign cloud."""
-    return host.lower().rstrip(".").endswith(_AZURE_SUFFIXES)
+    return host.lower().rstrip(".").endswith(_AZURE_SUFFIXES + _AZURE_REGIONS)
 
 
 def is_azure_base(api_base: str) -> bool:
