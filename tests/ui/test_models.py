@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -9,7 +10,7 @@ from playwright.sync_api import Locator, expect
 from faregate.emulator.config import DEFAULT_KEY
 from tests.e2e.processes import Emulator, Gateway
 from tests.ui.conftest import Watched
-from tests.ui.test_money import amount
+from tests.ui.test_money import amount, get, in_ledger
 
 
 def fill(form: Locator, name: str, base: str, key: str) -> None:
@@ -144,3 +145,31 @@ def test_a_deployment_of_the_file_is_read_only(watched: Watched) -> None:
     drawer = page.get_by_role("dialog", name="nano")
     expect(drawer).to_contain_text("in the configuration file")
     expect(drawer.get_by_role("button", name="Edit")).to_have_count(0)
+
+
+def test_calls_of_the_last_24_hours_are_those_of_the_log(
+    watched: Watched, ui_gateway: Gateway
+) -> None:
+    (nano,) = get(ui_gateway, "/api/models?model=nano")["data"]
+    for _ in range(3):
+        in_ledger(ui_gateway, ui_gateway.chat("nano")[2]["x-faregate-call-id"])
+    page = watched.open("models")
+    expect(page.get_by_role("columnheader", name="Calls, 24 h")).to_be_visible()
+    found = get(ui_gateway, "/api/models/traffic")
+    assert found["day"] is None
+    (told,) = [each for each in found["data"] if each["deployment"] == nano["id"]]
+    assert told["calls"] >= 3
+    row = page.get_by_role("row").filter(has=page.get_by_role("button", name="nano", exact=True))
+    link = row.get_by_role("link", name=f"{told['calls']:,}", exact=True)
+    expect(link).to_be_visible()
+    assert amount(row.locator("td").last) == told["spend"]
+    link.click()
+    expect(page).to_have_url(re.compile("/logs"))
+    expect(page.get_by_role("grid").get_by_role("row").nth(1)).to_be_visible()
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked["deployment"] == [nano["id"]]
+    (since,) = asked["since"]
+    behind = get(
+        ui_gateway, f"/api/calls?{urlencode({'deployment': nano['id'], 'since': since})}&limit=1000"
+    )["data"]
+    assert len(behind) == told["calls"]

@@ -21,6 +21,7 @@ from faregate.admin.wire import (
     Who,
     instant,
     maybe_instant,
+    money,
     page_by_place,
 )
 from faregate.config.problems import Problem
@@ -30,6 +31,7 @@ from faregate.control.waiting import price_list
 from faregate.core.pricebook import PriceBook, Unpriced
 from faregate.errors import NotFoundError
 from faregate.money import format_price
+from faregate.store.traffic import recent
 from faregate.types import Deployment as Facts
 from faregate.types import Unit
 
@@ -128,6 +130,33 @@ class DeploymentPage(Shown):
     next: str | None
 
 
+class DeploymentTraffic(Shown):
+    """What a deployment had."""
+
+    deployment: str
+    """Its id."""
+    calls: int
+    """As the log has them under this deployment."""
+    spend: Money
+    """Of these calls; where whole days are counted, what the deployment itself charged, failed
+    attempts of calls that another one answered included."""
+    minimum: bool
+    """Whether it had calls on these days whose cost is not known, so that the spend is at least
+    this."""
+
+
+class Traffic(Shown):
+    """What deployments had of late, in the order they are listed in."""
+
+    since: Instant
+    """From here on: 24 hours ago, or when `day` began."""
+    day: str | None
+    """Null: the last 24 hours. A day of the ledger: so many calls that whole days are counted, from
+    this one on."""
+    data: list[DeploymentTraffic]
+    """All deployments, those without a call included."""
+
+
 @table.route("GET", "/api/models", "read", "listModels")
 async def list_models(
     who: Who, q: str = "", model: str | None = None, cursor: Cursor = None, limit: Limit = 100
@@ -141,6 +170,27 @@ async def list_models(
     ]
     cut = page_by_place(found, cursor, limit)
     return DeploymentPage(data=show_all(who, cut.data), next=cut.next)
+
+
+# Before the next route, which takes every path below /api/models.
+@table.route("GET", "/api/models/traffic", "read", "getTraffic")
+async def get_traffic(who: Who) -> Traffic:
+    """Calls and spend of every deployment in the last 24 hours."""
+    ids = [each.id for each in _every(who)]
+    found = await recent(who.office.store(), ids, now=time.time())
+    return Traffic(
+        since=instant(found.since),
+        day=None if found.day is None else found.day.isoformat(),
+        data=[
+            DeploymentTraffic(
+                deployment=each.deployment,
+                calls=each.calls,
+                spend=money(each.spend),
+                minimum=each.deployment in found.minimum,
+            )
+            for each in found.data
+        ],
+    )
 
 
 @table.route("GET", "/api/models/{deployment_id:path}", "read", "getModel")

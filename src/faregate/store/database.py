@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from faregate.core.zones import find_zone
 from faregate.money import Usd
-from faregate.store import contents, day_moves, documents, reading, spending, spent
+from faregate.store import contents, day_moves, documents, reading, spending, spent, traffic
 from faregate.store.backend import Backend, naming
 from faregate.store.calendar import Calendar
 from faregate.store.calls import (
@@ -36,6 +36,7 @@ from faregate.store.protocol import (
     Page,
     SpendLine,
     SpentBy,
+    Traffic,
 )
 from faregate.store.rollup import minus, shares
 from faregate.store.summing import Sums
@@ -204,6 +205,11 @@ class DatabaseStore:
             return []
         async with self._reading(whole=True) as connection:
             return await spent.spent(connection, asked, await self._read_calendar(connection))
+
+    async def traffic(self, deployments: Sequence[str], since: float) -> list[Traffic]:
+        """How many calls deployments had, and what these cost."""
+        async with self._reading() as connection:
+            return await traffic.counted(connection, deployments, since)
 
     async def calendar(self) -> Calendar:
         """Which instants days begin at."""

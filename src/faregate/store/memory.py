@@ -33,6 +33,7 @@ from faregate.store.protocol import (
     Page,
     SpendLine,
     SpentBy,
+    Traffic,
 )
 from faregate.store.rollup import Amounts, Series, add, minus, shares
 from faregate.store.spent import Asked, Part, asked, in_slots, to_read
@@ -218,6 +219,17 @@ class MemoryStore:
             and paid_by(self._entries[each.call_id].row, each, question)
         ]
         return in_slots(question, days, parts, self._calendar)
+
+    async def traffic(self, deployments: Sequence[str], since: float) -> list[Traffic]:
+        """How many calls deployments had, and what these cost."""
+        self._check()
+        found: dict[str, list[Usd]] = {}
+        for entry in self._entries.values():
+            if microseconds(entry.row.started) >= microseconds(since):
+                found.setdefault(clean(entry.row.deployment), []).append(entry.spend)
+        spends = [found.get(clean(each), []) for each in deployments]
+        both = zip(deployments, spends, strict=True)
+        return [Traffic(name, len(each), sum(each)) for name, each in both]
 
     async def calendar(self) -> Calendar:
         """Which instants days begin at."""

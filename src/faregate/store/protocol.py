@@ -157,6 +157,14 @@ class SpentBy(Struct, frozen=True):
     """In slots of this length, counted from 1970 on; None: in one sum."""
 
 
+class Traffic(Struct, frozen=True):
+    """The calls of a deployment, and what is known to be spent on them."""
+
+    deployment: str
+    calls: int = 0
+    spend: Usd = 0
+
+
 class Moved(Struct, frozen=True, kw_only=True):
     """What became of rows that count on a day of another zone than the ledger's."""
 
@@ -303,6 +311,10 @@ class Store(Protocol):
         day ``since`` is in and the last one there is; the others count whole in their last slot,
         up to a day late. Raises :class:`ValueError` for a payer or a slot that is none.
         """
+
+    async def traffic(self, deployments: Sequence[str], since: float) -> list[Traffic]:
+        """The calls the log has under these deployments, in their order, that started at ``since``
+        (Unix seconds) or later. It takes a walk through an index past each of those calls."""
 
     async def calendar(self) -> Calendar:
         """Which instants days begin at: what turns a date into an instant, and an instant into a

@@ -8,7 +8,7 @@ import { Money } from "../../shared/figures";
 import { Bones, Button, Dot, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
 import { exact } from "../../shared/money";
 import { count } from "../../shared/numbers";
-import { ledgerDay } from "../../shared/time";
+import { day, dayInFull } from "../../shared/time";
 import { DeploymentDrawer } from "./DeploymentDrawer";
 import { ModelForm } from "./ModelForm";
 import "./models.css";
@@ -27,11 +27,9 @@ export function ModelsPage() {
     { params: { query: { q, limit: 1000 } } },
     { refetchInterval: 5000, placeholderData: (before) => before },
   );
-  const today = ledgerDay(1);
-  const traffic = api.useQuery("get", "/api/spend", {
-    params: { query: { by: "deployment", since: today, limit: 1000 } },
-  });
-  const used = new Map(traffic.data?.data.map((each) => [each.group["deployment"] ?? "", each]));
+  const traffic = api.useQuery("get", "/api/models/traffic");
+  const used = new Map(traffic.data?.data.map((each) => [each.deployment, each]));
+  const span = spanOf(traffic.data?.day);
   const rows = models.data?.data ?? [];
   const set = (change: Partial<typeof search>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
@@ -54,7 +52,10 @@ export function ModelsPage() {
             <Plus size={14} aria-hidden /> Add a model
           </Button>
         )}
-        <Refresh busy={models.isFetching} onClick={() => void models.refetch()} />
+        <Refresh
+          busy={models.isFetching || traffic.isFetching}
+          onClick={() => void Promise.all([models.refetch(), traffic.refetch()])}
+        />
       </Top>
       <main className="content">
         {models.error && <ErrorBox error={models.error} retry={() => void models.refetch()} />}
@@ -87,8 +88,12 @@ export function ModelsPage() {
                     <th>Source</th>
                     <th className="end">Input / 1M</th>
                     <th className="end">Output / 1M</th>
-                    <th className="end">Calls since yesterday</th>
-                    <th className="end">Spend</th>
+                    <th className="end" title={`Calls ${span.about}`}>
+                      Calls, {span.short}
+                    </th>
+                    <th className="end" title={`Spend ${span.about}`}>
+                      Spend, {span.short}
+                    </th>
                   </tr>
                 </thead>
                 <tbody>
@@ -131,7 +136,7 @@ export function ModelsPage() {
                         <td className="end">
                           <Link
                             to="/logs"
-                            search={{ deployment: [each.id], since: today }}
+                            search={{ deployment: [each.id], since: traffic.data?.since ?? "24h" }}
                             className="quiet-link"
                             onClick={(event) => event.stopPropagation()}
                           >
@@ -158,6 +163,13 @@ export function ModelsPage() {
       {chosen && <DeploymentDrawer item={chosen} onClose={() => set({ deployment: undefined })} />}
     </>
   );
+}
+
+/** What the figures are of: 24 hours or, where there were very many calls, whole days of the ledger. */
+function spanOf(since: string | null | undefined) {
+  return since
+    ? { short: `since ${day(since)}`, about: `since the beginning of ${dayInFull(since)}` }
+    : { short: "24 h", about: "of the last 24 hours" };
 }
 
 /** Whether calls go to it, and how those end. */
