@@ -29,7 +29,8 @@ def test_sums_that_are_not_known_are_not_nothing(
 ) -> None:
     for noun in ("teams", "users"):
         ui_gateway.ask("POST", f"/api/{noun}", {"name": "Sums"}, ui_gateway.bearer)
-    watched.page.route("**/api/spend?**", refused)
+    for asked in ("**/api/spend?**", "**/api/models/traffic"):
+        watched.page.route(asked, refused)
     page = watched.open(path)
     row = page.locator("tbody tr").first
     expect(row).to_contain_text("–")

@@ -71,7 +71,8 @@ def test_the_flows_of_a_router_are_walked_and_opened_with_keys(
     row = page.locator(f"#row-{wanted}")
     expect(row).to_be_visible()
     page = watched.open("router?days=1")
-    flows = page.get_by_role("application", name="From requested to served model")
+    name = "From requested to served model, azure-model-router/azure-model-router"
+    flows = page.get_by_role("application", name=name)
     flows.focus()
     for _ in range(20):
         page.keyboard.press("ArrowDown")

@@ -1,5 +1,6 @@
 """``/api/router``: what routers chose, and what one fixed model would have cost instead."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -93,8 +94,10 @@ async def get_router(
     data = []
     for each in wanted:
         only = Filter(deployment=(each,))
-        flows = await store.spend(("model", "served_model"), only=only, since=first, until=last)
-        daily = await store.spend(("day", "served_model"), only=only, since=first, until=last)
+        flows, daily = await asyncio.gather(
+            store.spend(("model", "served_model"), only=only, since=first, until=last),
+            store.spend(("day", "served_model"), only=only, since=first, until=last),
+        )
         data.append(_use(routers[each], flows, daily, baseline, who.office.book(), calendar))
     data.sort(key=lambda each: -each.total.calls)
     return RouterPage(

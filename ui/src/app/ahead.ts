@@ -1,21 +1,7 @@
-import { askCalls, queryOf } from "../features/logs/ask";
-import { askOverview } from "../features/overview/ask";
-import { askRouter } from "../features/router/ask";
-import { asked } from "../features/usage/ask";
+import { ask } from "./asks";
 import { queries } from "./queries";
 import { pages, read, router } from "./routes";
-import { parseSearch, type Search } from "./search";
-
-/** What a page shows first, for its address. Pages that are not here answer at once. */
-const ASKED: Record<string, (search: Search) => Promise<unknown>> = {
-  "/": (search) => queries.prefetchQuery(askOverview(search as { days?: string })),
-  "/logs": (search) => queries.prefetchInfiniteQuery(askCalls(queryOf(search))),
-  "/usage": (search) => {
-    const { spend, series } = asked(search);
-    return Promise.all([queries.prefetchInfiniteQuery(spend), queries.prefetchQuery(series)]);
-  },
-  "/router": (search) => queries.prefetchQuery(askRouter(search as { days?: string })),
-};
+import { parseSearch } from "./search";
 
 /** Reads the pages' files, one after another, once the first page has what it shows. */
 export function readAhead(): () => void {
@@ -62,5 +48,5 @@ function askFor(link: HTMLAnchorElement): void {
   void read(pages[page]);
   const { validateSearch } = pages[page]?.options ?? {}; // as the page will see it: else it asks again
   const found = parseSearch(search);
-  void ASKED[page]?.(validateSearch ? validateSearch(found) : found).catch(() => undefined);
+  void ask(page, validateSearch ? validateSearch(found) : found);
 }

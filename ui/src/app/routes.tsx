@@ -1,13 +1,25 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { askFirst } from "./asks";
 import { CALL_LISTS, CALL_TEXTS, parseSearch, type Search, searchOf, SPEND_LISTS, stringifySearch } from "./search";
 import { Broken, NotFound, Shell } from "./Shell";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: Broken });
 const below = { getParentRoute: () => root };
 
+/** A page that is shown once it has its figures, or a moment later without them. */
+function drawnOnce(page: string) {
+  return {
+    beforeLoad: async ({ search, cause }: { search: object; cause: string }) => {
+      // Not the first page: that is drawn while the session is still asked for.
+      if (cause === "enter" && router.state.resolvedLocation) await askFirst(page, search as Search);
+    },
+  };
+}
+
 const overview = createRoute({
   ...below,
   path: "/",
+  ...drawnOnce("/"),
   validateSearch: searchOf([], ["days"]),
   component: lazyRouteComponent(() => import("../features/overview/OverviewPage"), "OverviewPage"),
 });
@@ -15,6 +27,7 @@ const overview = createRoute({
 const logs = createRoute({
   ...below,
   path: "/logs",
+  ...drawnOnce("/logs"),
   validateSearch: searchOf(CALL_LISTS, [...CALL_TEXTS, "call", "live"]),
   component: lazyRouteComponent(() => import("../features/logs/LogsPage"), "LogsPage"),
 });
@@ -22,6 +35,7 @@ const logs = createRoute({
 const usage = createRoute({
   ...below,
   path: "/usage",
+  ...drawnOnce("/usage"),
   validateSearch: searchOf(SPEND_LISTS, ["tag", "by", "days", "since", "until", "chart"]),
   component: lazyRouteComponent(() => import("../features/usage/UsagePage"), "UsagePage"),
 });
@@ -29,6 +43,7 @@ const usage = createRoute({
 const routing = createRoute({
   ...below,
   path: "/router",
+  ...drawnOnce("/router"),
   validateSearch: searchOf(["baseline"], ["days", "deployment"]),
   component: lazyRouteComponent(() => import("../features/router/RouterPage"), "RouterPage"),
 });
@@ -50,6 +65,7 @@ const models = createRoute({
 const prices = createRoute({
   ...below,
   path: "/prices",
+  ...drawnOnce("/prices"),
   validateSearch: searchOf([], ["q", "provider", "unit", "scope", "tier", "added", "history", "price", "add", "model"]),
   component: lazyRouteComponent(() => import("../features/prices/PricesPage"), "PricesPage"),
 });

@@ -40,7 +40,7 @@ export function CallTable({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => HEIGHT,
-    overscan: 16,
+    overscan: 6,
     getItemKey: (index) => rows[index]?.call_id ?? index,
   });
   const first = useRef<string | undefined>(undefined);
@@ -56,7 +56,7 @@ export function CallTable({
   const seen = list.getVirtualItems();
   const lastSeen = seen.at(-1)?.index ?? 0;
   useEffect(() => {
-    if (more && lastSeen >= rows.length - 30) loadMore();
+    if (more && lastSeen >= rows.length - 20) loadMore();
   }, [more, lastSeen, rows.length, loadMore]);
   useEffect(() => {
     if (chosen) setAt(rows.findIndex((each) => each.call_id === chosen));

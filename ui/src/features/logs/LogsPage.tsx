@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Download, Radio } from "lucide-react";
-import { useCallback, useMemo, useRef } from "react";
+import { useCallback, useEffect, useMemo, useRef } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { stringifySearch } from "../../app/search";
 import { type Call, type CallQuery, gateway } from "../../client/api";
@@ -45,12 +45,18 @@ export function LogsPage() {
     [navigate],
   );
   const point = useCallback((call: string) => void queries.prefetchQuery(askCall(call)), [queries]);
+  const opened = rows.findIndex((each) => each.call_id === search.call);
+  const after = opened < 0 ? undefined : rows[opened + 1]?.call_id;
+  useEffect(() => {
+    if (!after) return;
+    const timer = window.setTimeout(() => point(after), 120); // whoever reads one reads the next
+    return () => window.clearTimeout(timer);
+  }, [after, point]);
   const neighbour = (step: number) => {
-    const at = rows.findIndex((each) => each.call_id === search.call);
-    const next = rows[at + step];
-    if (at >= 0 && next) open(next.call_id);
-    const after = rows[at + 2 * step];
-    if (at >= 0 && after) point(after.call_id);
+    const next = rows[opened + step];
+    if (opened >= 0 && next) open(next.call_id);
+    const beyond = rows[opened + 2 * step];
+    if (opened >= 0 && beyond) point(beyond.call_id);
   };
   return (
     <>

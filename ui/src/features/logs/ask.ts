@@ -3,6 +3,8 @@ import { CALL_LISTS, CALL_TEXTS } from "../../app/search";
 import { api, type CallQuery, client } from "../../client/api";
 
 export const PAGE = 100;
+/** Calls of the first page: more than a screen shows. */
+const FIRST = 60;
 /** Pages that are not read again all at once. */
 export const MANY = 10;
 
@@ -26,7 +28,7 @@ export async function read(query: CallQuery, cursor: string | undefined, limit: 
 export function askCalls(query: CallQuery) {
   return infiniteQueryOptions({
     queryKey: ["calls", query],
-    queryFn: ({ pageParam, signal }) => read(query, pageParam, PAGE, signal),
+    queryFn: ({ pageParam, signal }) => read(query, pageParam, pageParam ? 2 * PAGE : FIRST, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
     // What took many looks is not looked for again because somebody came back to the page.

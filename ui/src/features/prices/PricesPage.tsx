@@ -1,11 +1,12 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Plus, Tags } from "lucide-react";
-import { useDeferredValue, useEffect, useMemo, useState } from "react";
+import { useDeferredValue, useEffect, useMemo } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
-import { client, type PriceQuery } from "../../client/api";
 import { Bones, Button, Check, Empty, ErrorBox, Input, Segments, Select } from "../../shared/kit";
+import { useBySteps } from "../../shared/steps";
+import { askPrices, EVERY } from "./ask";
 import { OfferTable } from "./OfferTable";
 import { type Family, FAMILIES, isFamily, offersOf, scopeName } from "./pivot";
 import { PriceDrawer } from "./PriceDrawer";
@@ -14,9 +15,6 @@ import { Waiting } from "./Waiting";
 import "./prices.css";
 
 const route = getRouteApi("/prices");
-const EVERY = "every";
-/** So many lines fill a screen. */
-const FIRST = 30;
 
 const SCOPES = [
   "global",
@@ -43,27 +41,12 @@ export function PricesPage() {
   const tier = search.tier ?? "standard";
   const history = search.history === "1";
   const family: Family = isFamily(search.unit) ? search.unit : "text";
-  const query: PriceQuery = {
-    q,
-    ...(search.provider ? { provider: search.provider } : {}),
-    ...(scope === EVERY ? {} : { scope }),
-    ...(tier === EVERY ? {} : { tier }),
-    ...(search.added === "1" ? { added: true } : {}),
-    history,
-    limit: 1000,
-  };
-  const prices = useInfiniteQuery({
-    queryKey: ["prices", query],
-    queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await client.GET("/api/prices", { params: { query: { ...query, cursor: pageParam } }, signal });
-      if (error) throw error;
-      return data;
-    },
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next ?? undefined,
-    placeholderData: (before) => before,
-  });
-  const { data, hasNextPage } = prices;
+  const prices = useInfiniteQuery({ ...askPrices({ ...search, q }), placeholderData: (before) => before });
+  const { data, hasNextPage, fetchNextPage } = prices;
+  const first = data?.pages.length === 1 && !prices.isPlaceholderData && !prices.isFetchNextPageError;
+  useEffect(() => {
+    if (first && hasNextPage) void fetchNextPage({ cancelRefetch: false });
+  }, [first, hasNextPage, fetchNextPage]);
   const offers = useMemo(() => {
     const rows = data?.pages.flatMap((page) => page.data) ?? [];
     const cut = hasNextPage ? rows.at(-1) : undefined; // the rest of this model is on the next page
@@ -189,18 +172,6 @@ export function PricesPage() {
       )}
     </>
   );
-}
-
-/** The first lines at once and all others a moment later: a long table takes long to lay out. */
-function useBySteps<T>(lines: readonly T[]): readonly T[] {
-  const [all, setAll] = useState(false);
-  const some = lines.length > 0;
-  useEffect(() => {
-    if (!some) return;
-    const timer = window.setTimeout(() => setAll(true), 60);
-    return () => window.clearTimeout(timer);
-  }, [some]);
-  return all ? lines : lines.slice(0, FIRST);
 }
 
 function Choice({

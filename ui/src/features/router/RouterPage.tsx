@@ -141,7 +141,7 @@ function Use({
               </header>
               <div className="body">
                 <Sankey
-                  label="From requested to served model"
+                  label={`From requested to served model, ${use.deployment}`}
                   flows={flows}
                   colour={(name) => shades.get(name) ?? "var(--c8)"}
                   about={(name) => {

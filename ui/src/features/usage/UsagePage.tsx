@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { ChartColumn, Download, X } from "lucide-react";
+import { useRef } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
 import type { SpendGroup } from "../../client/api";
@@ -9,6 +10,7 @@ import { downloadCsv } from "../../shared/csv";
 import { Bones, Button, Check, Empty, ErrorBox, Input, Menu, Segments } from "../../shared/kit";
 import { size } from "../../shared/money";
 import { count, percent, tokensIn, tokensOut } from "../../shared/numbers";
+import { useBySteps } from "../../shared/steps";
 import { dayBefore, ledgerDay, nextDay } from "../../shared/time";
 import { notifyProblem } from "../../shared/toasts";
 import { asked, askSpend } from "./ask";
@@ -28,6 +30,10 @@ export function UsagePage() {
   const first = spend.data?.pages[0];
   const told = first?.by ?? by; // until the next sums are there, the ones before are shown as they were
   const rows = spend.data?.pages.flatMap((page) => page.data) ?? [];
+  // Sums of something else are drawn in steps; those of before are not, while they wait for them.
+  const list = useRef("");
+  if (!spend.isPlaceholderData) list.current = JSON.stringify([by, query]);
+  const drawn = useBySteps(rows, list.current);
   const set = (change: Partial<typeof search>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const chips = Object.entries(narrowed).flatMap(([name, value]) =>
@@ -169,7 +175,7 @@ export function UsagePage() {
                     <td colSpan={told.length}>Total</td>
                     <Cells group={first.total} whole={size(first.total.spend)} />
                   </tr>
-                  {rows.map((each) => (
+                  {drawn.map((each) => (
                     <tr key={told.map((name) => each.group[name]).join("\u0000")}>
                       {told.map((name) => (
                         <td key={name}>
