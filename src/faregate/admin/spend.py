@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 
@@ -135,21 +135,25 @@ def add(lines: Sequence[SpendLine]) -> SpendLine:
 def show_group(by: Sequence[Dimension], line: SpendLine) -> SpendGroup:
     """A group as it is shown."""
     group: dict[str, str] = dict(zip(by, line.group, strict=True))
-    return SpendGroup(group=group, **show_sums(line).model_dump())
+    return SpendGroup(group=group, **_sums(line))
 
 
 def show_sums(line: SpendLine) -> Sums:
     """Sums as they are shown."""
-    return Sums(
-        calls=line.calls,
-        failed=line.failed,
-        tokens=dict(line.tokens),
-        spend=money(line.spend),
-        minimum=bool(line.unpriced or line.inconsistent or line.unsettled),
-        router_fee=money(line.router_fee),
-        priced=line.priced,
-        estimated=line.estimated,
-        unpriced=line.unpriced,
-        inconsistent=line.inconsistent,
-        unsettled=line.unsettled,
-    )
+    return Sums(**_sums(line))
+
+
+def _sums(line: SpendLine) -> dict[str, Any]:
+    return {
+        "calls": line.calls,
+        "failed": line.failed,
+        "tokens": dict(line.tokens),
+        "spend": money(line.spend),
+        "minimum": bool(line.unpriced or line.inconsistent or line.unsettled),
+        "router_fee": money(line.router_fee),
+        "priced": line.priced,
+        "estimated": line.estimated,
+        "unpriced": line.unpriced,
+        "inconsistent": line.inconsistent,
+        "unsettled": line.unsettled,
+    }

@@ -1,7 +1,17 @@
-import { useEffect, useState } from "react";
+import { startTransition, useEffect, useMemo, useState } from "react";
 
 /** So many lines fill a screen. */
 const FIRST = 30;
+
+/** Whether a page's first part is on the screen: what stands below it is drawn then. */
+export function useSecondStep(): boolean {
+  const [second, setSecond] = useState(false);
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => startTransition(() => setSecond(true)));
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  return second;
+}
 
 /**
  * The first lines at once and all others a moment later: a long table takes long to lay out. `list`
@@ -9,11 +19,12 @@ const FIRST = 30;
  */
 export function useBySteps<T>(lines: readonly T[], list = ""): readonly T[] {
   const [whole, setWhole] = useState<string>();
-  const some = lines.length > 0;
+  const any = lines.length > 0;
   useEffect(() => {
-    if (!some) return;
+    if (!any) return;
     const timer = window.setTimeout(() => setWhole(list), 60);
     return () => window.clearTimeout(timer);
-  }, [some, list]);
-  return whole === list ? lines : lines.slice(0, FIRST);
+  }, [any, list]);
+  const some = useMemo(() => lines.slice(0, FIRST), [lines]);
+  return whole === list ? lines : some;
 }

@@ -11,6 +11,7 @@ import { Names } from "../../shared/Names";
 import { Sankey } from "../../shared/Sankey";
 import { exact, parts, size } from "../../shared/money";
 import { calls, count, percent } from "../../shared/numbers";
+import { useSecondStep } from "../../shared/steps";
 import { daysOf, ledgerDay } from "../../shared/time";
 import { SpendChart } from "../usage/SpendChart";
 import { askRouter } from "./ask";
@@ -90,6 +91,7 @@ function Use({
 }) {
   const navigate = useNavigate();
   const [measure, setMeasure] = useState<"spend" | "calls">("calls");
+  const second = useSecondStep();
   const names = [...new Set(use.flows.map((each) => each.group["served_model"] ?? ""))];
   const shades = colours(names);
   const toCalls = { deployment: [use.deployment], since };
@@ -123,7 +125,7 @@ function Use({
           </Figure>
         </div>
       </section>
-      {use.total.calls > 0 && (
+      {second && use.total.calls > 0 && (
         <>
           <section className="grid two">
             <div className="card">

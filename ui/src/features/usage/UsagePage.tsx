@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { ChartColumn, Download, X } from "lucide-react";
-import { useRef } from "react";
+import { useMemo, useRef } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
 import type { SpendGroup } from "../../client/api";
@@ -10,6 +10,7 @@ import { downloadCsv } from "../../shared/csv";
 import { Bones, Button, Check, Empty, ErrorBox, Input, Menu, Segments } from "../../shared/kit";
 import { size } from "../../shared/money";
 import { count, percent, tokensIn, tokensOut } from "../../shared/numbers";
+import { Still } from "../../shared/Still";
 import { useBySteps } from "../../shared/steps";
 import { dayBefore, ledgerDay, nextDay } from "../../shared/time";
 import { notifyProblem } from "../../shared/toasts";
@@ -29,7 +30,7 @@ export function UsagePage() {
   const series = useQuery({ ...ask.series, placeholderData: (before) => before });
   const first = spend.data?.pages[0];
   const told = first?.by ?? by; // until the next sums are there, the ones before are shown as they were
-  const rows = spend.data?.pages.flatMap((page) => page.data) ?? [];
+  const rows = useMemo(() => spend.data?.pages.flatMap((page) => page.data) ?? [], [spend.data]);
   // Sums of something else are drawn in steps; those of before are not, while they wait for them.
   const list = useRef("");
   if (!spend.isPlaceholderData) list.current = JSON.stringify([by, query]);
@@ -140,7 +141,13 @@ export function UsagePage() {
         {series.data && rows.length > 0 && (
           <section className="card">
             <div className="body">
-              <SpendChart {...series.data} dimension={coloured} since={since} until={until ?? null} narrowed={narrowed} />
+              <Still
+                waiting={series.isPlaceholderData}
+                of={[series.data, list.current]}
+                draw={() => (
+                  <SpendChart {...series.data!} dimension={coloured} since={since} until={until ?? null} narrowed={narrowed} />
+                )}
+              />
             </div>
           </section>
         )}
@@ -154,43 +161,49 @@ export function UsagePage() {
           </div>
         ) : (
           <section className="card">
-            <div className="table-wrap">
-              <table className={spend.isPlaceholderData ? "table usage before" : "table usage"} aria-busy={spend.isPlaceholderData}>
-                <thead>
-                  <tr>
-                    {told.map((each) => (
-                      <th key={each}>{labelOf(each)}</th>
-                    ))}
-                    <th className="end">Calls</th>
-                    <th className="end">Failed</th>
-                    <th className="end">Tokens in</th>
-                    <th className="end">Tokens out</th>
-                    <th className="end">Routing fee</th>
-                    <th className="end">Spend</th>
-                    <th>Share</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  <tr className="sum">
-                    <td colSpan={told.length}>Total</td>
-                    <Cells group={first.total} whole={size(first.total.spend)} />
-                  </tr>
-                  {drawn.map((each) => (
-                    <tr key={told.map((name) => each.group[name]).join("\u0000")}>
-                      {told.map((name) => (
-                        <td key={name}>
-                          <Name group={each} name={name} by={told} search={search} />
-                        </td>
+            <div className={spend.isPlaceholderData ? "table-wrap before" : "table-wrap"} aria-busy={spend.isPlaceholderData}>
+              <Still
+                waiting={spend.isPlaceholderData}
+                of={[drawn, first, list.current]}
+                draw={() => (
+                  <table className="table usage">
+                    <thead>
+                      <tr>
+                        {told.map((each) => (
+                          <th key={each}>{labelOf(each)}</th>
+                        ))}
+                        <th className="end">Calls</th>
+                        <th className="end">Failed</th>
+                        <th className="end">Tokens in</th>
+                        <th className="end">Tokens out</th>
+                        <th className="end">Routing fee</th>
+                        <th className="end">Spend</th>
+                        <th>Share</th>
+                      </tr>
+                    </thead>
+                    <tbody>
+                      <tr className="sum">
+                        <td colSpan={told.length}>Total</td>
+                        <Cells group={first.total} whole={size(first.total.spend)} />
+                      </tr>
+                      {drawn.map((each) => (
+                        <tr key={told.map((name) => each.group[name]).join("\u0000")}>
+                          {told.map((name) => (
+                            <td key={name}>
+                              <Name group={each} name={name} by={told} search={search} />
+                            </td>
+                          ))}
+                          <Cells
+                            group={each}
+                            whole={size(first.total.spend)}
+                            calls={{ ...narrowed, ...drill(each, since, until) }}
+                          />
+                        </tr>
                       ))}
-                      <Cells
-                        group={each}
-                        whole={size(first.total.spend)}
-                        calls={{ ...narrowed, ...drill(each, since, until) }}
-                      />
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+                    </tbody>
+                  </table>
+                )}
+              />
             </div>
             {spend.hasNextPage && (
               <div className="body">
