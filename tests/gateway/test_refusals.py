@@ -2,9 +2,9 @@
 
 import pytest
 
-from faregate.core.budget import Account, Refused, Standing
+from faregate.core.budget import Account, Claim, Hold, Refused, Standing
 from faregate.core.windows import DAY, HOUR, MINUTE, BudgetWindow
-from faregate.gateway.refusals import refusal
+from faregate.gateway.refusals import refusal, remaining
 
 NOW = 1_795_348_800.0
 
@@ -37,3 +37,25 @@ def test_asking_again_is_advised_only_where_a_client_waits_for_it(
 def test_what_never_fits_is_not_asked_for_again() -> None:
     error = refusal(refused(MINUTE, 5.0, asked=11), NOW)
     assert (error.headers["x-should-retry"], error.retry_after) == ("false", None)
+
+
+def test_an_answer_says_what_is_left_of_the_tightest_limits() -> None:
+    claims = [
+        Claim(Account(id="a", measure="requests", limit=100, window=DAY), 1),
+        Claim(Account(id="b", measure="requests", limit=60, window=MINUTE), 1),
+        Claim(Account(id="c", measure="tokens", limit=1000, window=HOUR), 50),
+        Claim(Account(id="d", measure="parallel", limit=9, window=MINUTE), 1),
+        Claim(Account(id="e", measure="usd", limit=10**12, window=DAY), 5),
+    ]
+    hold = Hold(call_id="c", claims=tuple(claims), slots=(), used=(1, 59, 2000, 1, 5), at=NOW)
+    assert dict(remaining(hold)) == {
+        b"x-ratelimit-limit-requests": b"60",
+        b"x-ratelimit-remaining-requests": b"1",
+        b"x-ratelimit-reset-requests": b"1m0s",
+        b"x-ratelimit-limit-tokens": b"1000",
+        b"x-ratelimit-remaining-tokens": b"0",
+        b"x-ratelimit-reset-tokens": b"1h0m0s",
+    }
+    assert (
+        remaining(Hold(call_id="c", claims=tuple(claims[3:]), slots=(), used=(1, 5), at=NOW)) == []
+    )

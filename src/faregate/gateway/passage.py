@@ -322,8 +322,7 @@ class Passage:
         purse = self.purses.get("")
         if purse is None or not purse.holds:
             return []
-        left = remaining(purse.holds[0], time.time())
-        return [(name.encode(), value.encode()) for name, value in left.items()]
+        return remaining(purse.holds[0])
 
     def _litellm_headers(self) -> list[Header]:
         found: list[Header] = [
