@@ -20,6 +20,7 @@ from faregate.core.budget import Payer
 from faregate.store.database import DatabaseStore
 from faregate.store.places import store_at
 from faregate.store.protocol import Dimension, Filter, SpentBy
+from faregate.store.searching import search
 from faregate.types import Attempt, Charge, Line, Receipt, Row, Unit, Usage
 
 BATCH = 500
@@ -215,6 +216,27 @@ async def asking(store: DatabaseStore, calls: int) -> None:
     await timed("one row", lambda: store.row(page.entries[0].row.call_id))
 
 
+async def looking(store: DatabaseStore) -> None:
+    """Calls no index leads to, of which there are none: the first answer, and all of the log."""
+    for name, only in (
+        ("a status code", Filter(http_status=(429,))),
+        ("a key's status code", Filter(key=("key-7",), http_status=(429,))),
+        ("a provider", Filter(provider=("nobody",))),
+    ):
+        cursor, took = None, []
+        while True:
+            started = time.perf_counter()
+            found = await search(store, only, cursor=cursor)
+            took.append((time.perf_counter() - started) * 1000)
+            cursor = found.cursor
+            if cursor is None:
+                break
+        print(
+            f"  {name}, looked for in parts: {took[0]:.0f} ms, the slowest of {len(took)}"
+            f" {max(took):.0f} ms, the whole log {sum(took) / 1000:.1f} s"
+        )
+
+
 async def restoring(store: DatabaseStore) -> None:
     """What budgets ask when a process starts, of a key with a third of the calls, and of all."""
     now = time.time()
@@ -299,6 +321,7 @@ async def main() -> None:
         await store.open()
         print("  the roll-ups of 10,000,000 calls:")
         await asking(store, given.log)
+        await looking(store)
         print("  what budgets have spent:")
         await restoring(store)
         await polling(store)
