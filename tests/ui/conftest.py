@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from faregate.admin.ui import STATIC
 from tests.e2e import processes
@@ -15,6 +15,7 @@ from tests.e2e.conftest import CONFIG
 from tests.e2e.processes import MASTER_KEY, Emulator, Gateway
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+expect.set_options(timeout=15_000)  # a busy machine is not a broken page
 SHOTS = os.environ.get("FAREGATE_SCREENSHOTS", "")
 """A directory where pictures are kept; empty: they are not."""
 
@@ -111,7 +112,7 @@ def open_browser(browser: Browser, ui_gateway: Gateway) -> Iterator[Opener]:
             timezone_id="Europe/Berlin",
             locale="en-GB",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         if key:
             answer = context.request.post(f"{home}/api/session", data={"key": key})
