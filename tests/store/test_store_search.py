@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from faregate.store.protocol import Filter, Store
+from faregate.store.memory import MemoryStore
+from faregate.store.protocol import Filter, Page, Store
 from faregate.store.searching import by_index, search
 from faregate.types import Row
 from tests.store.ledgers import DAY, NOON, a_row, ids
@@ -23,6 +24,11 @@ FILTERS = [
     Filter(operation=("embeddings",), since=NOON + 5, until=NOON + 31),
     Filter(min_seconds=1e6),
     Filter(call_id="call_", http_status=(429,)),
+    Filter(call_id="call_0"),
+    Filter(key=("key-0", "key-2")),
+    Filter(key=("key-1", "key-1")),
+    Filter(outcome=("failed", "lost")),
+    Filter(key=tuple(f"key-{number}" for number in range(20)), since=NOON + 3),
 ]
 
 
@@ -134,15 +140,48 @@ async def test_a_page_of_a_search_has_a_size(store: Store, only: Filter, limit: 
         (Filter(http_status=(500,), until=2.0), Filter(until=2.0)),
         (Filter(key=("a",), stream=False), Filter(key=("a",))),
         (Filter(key=("a", "b"), model=("m",), min_cost=0), Filter(model=("m",))),
+        (Filter(key=("a", "b")), Filter()),
         (Filter(status=("unpriced",), key=("a",)), Filter(status=("unpriced",))),
-        (Filter(status=("priced", "unpriced"), route=("direct",)), Filter()),
+        (Filter(status=("unpriced", "unsettled")), Filter()),
+        (Filter(status=("priced",), route=("direct",)), Filter()),
         (Filter(outcome=("completed",), provider=("azure",)), Filter()),
-        (Filter(error=("timeout", "x"), tag="t"), Filter(error=("timeout", "x"))),
+        (Filter(error=("timeout",), tag="t"), Filter(error=("timeout",))),
+        (Filter(error=("",)), Filter()),
         (Filter(tag="t", key=("a",)), Filter(tag="t")),
         (Filter(tag=""), Filter()),
-        (Filter(call_id="call_1", stream=True), None),
-        (Filter(request_id=("r",), stream=True), None),
+        (Filter(call_id="call_1", stream=True), Filter()),
     ],
 )
-def test_what_leads(only: Filter, led: Filter | None) -> None:
+def test_what_leads(only: Filter, led: Filter) -> None:
     assert by_index(only) == led
+
+
+class Watching(MemoryStore):
+    """Notes which filters are asked for."""
+
+    asked: list[Filter]
+
+    async def rows(self, only: Filter, *, cursor: str | None = None, limit: int = 100) -> Page:
+        self.asked.append(only)
+        return await super().rows(only, cursor=cursor, limit=limit)
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        Filter(key=("key-1", "key-2")),
+        Filter(key=tuple(f"key-{n}" for n in range(50))),
+        Filter(outcome=("failed", "lost"), since=NOON),
+        Filter(status=("priced", "unpriced")),
+        Filter(call_id="call_0"),
+    ],
+)
+async def test_the_log_is_never_sorted_whole(only: Filter) -> None:
+    store = Watching()
+    store.asked = []
+    await store.open()
+    await store.append(some_calls())
+    await search(store, only, patience=0, slice_of=5)
+    assert store.asked
+    for each in store.asked:
+        assert by_index(each) == each or each.since is not None

@@ -207,6 +207,14 @@ def test_what_opens_on_a_page_is_for_all_eyes(open_browser: Opener) -> None:
         page.get_by_role("button", name=menu, exact=True).click()
         opened[menu] = audited(page)
         page.keyboard.press("Escape")
+    for theme in ("light", "dark"):
+        page = settled(open_browser(theme=theme), "usage")
+        chart = page.get_by_role("application")
+        chart.focus()
+        for pressed in ("ArrowRight", "ArrowUp"):
+            page.keyboard.press(pressed)
+        expect(chart.get_by_role("status")).to_contain_text("chosen: ")
+        opened[f"a chart in {theme}"] = audited(page)
     assert {name: found for name, found in opened.items() if found} == {}
 
 

@@ -1,6 +1,7 @@
 """The price book, the router's latency and the settings, as a person reads and changes them."""
 
 import re
+from urllib.parse import quote
 
 from playwright.sync_api import expect
 
@@ -93,3 +94,21 @@ def test_settings_that_are_not_the_default_are_told_apart(watched: Watched) -> N
     expect(rows.first).to_contain_text("default:")
     expect(page.locator(".configuration > div:not(.stated)")).to_have_count(0)
     assert "changed=1" in page.url
+
+
+def test_the_whole_book_comes_by_itself(watched: Watched, ui_gateway: Gateway) -> None:
+    rows, path = 0, "/api/prices?history=false&limit=1000"
+    found = ui_gateway.get(path, **ui_gateway.bearer)[1]
+    while found["next"]:
+        rows += len(found["data"])
+        found = ui_gateway.get(f"{path}&cursor={quote(found['next'])}", **ui_gateway.bearer)[1]
+    rows += len(found["data"])
+    assert rows > 1150  # more than two pages of the dashboard
+    seen: list[str] = []
+    watched.page.on(
+        "response", lambda answer: seen.append(answer.url) if "/api/prices?" in answer.url else None
+    )
+    page = watched.open("prices?scope=every&tier=every")
+    expect(page.get_by_text("lines in force now;")).to_be_visible()
+    expect(page.get_by_text("so far")).to_have_count(0)
+    assert len(seen) == 1 + -(-(rows - 150) // 1000)

@@ -81,3 +81,11 @@ def test_the_flows_of_a_router_are_walked_and_opened_with_keys(
     page.wait_for_url("**/logs?**")
     assert asked(page)["deployment"] == ["azure-model-router/azure-model-router"]
     assert len(asked(page)["served_model"]) == 1
+
+
+def test_a_chart_that_is_not_known_says_so(watched: Watched) -> None:
+    error = {"error": {"message": "the database is away", "code": "service_unavailable"}}
+    watched.page.route("**/api/spend?*by=day*", lambda route: route.fulfill(status=503, json=error))
+    page = watched.open("usage?days=7&by=key,served_model")
+    expect(page.get_by_role("alert")).to_contain_text("the database is away")
+    expect(page.locator("table.usage tbody tr").first).to_be_visible()

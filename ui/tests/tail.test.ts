@@ -34,6 +34,15 @@ it("it is told when more came than can be read", async () => {
   expect((await newer(log(calls(1, 9000)), ids(calls(1, 300)))).whole).toBe(false);
 });
 
+it("an empty part of a search is not the end of it", async () => {
+  const parts = [
+    { data: [], next: "1", searched_to: "2026-11-22T00:00:01Z" },
+    { data: [call(9)], next: null },
+  ];
+  const read: Read = (cursor) => Promise.resolve(parts[Number(cursor ?? 0)]!);
+  expect(await newer(read, new Set())).toEqual({ found: [call(9)], whole: true });
+});
+
 it("a slow call is found below quicker ones that are known", async () => {
   const rows = calls(1, 600);
   const late = call(380);

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from faregate.admin.wire import Asked, PageQuery
 from faregate.control import fields
 from faregate.errors import BadRequestError, PermissionDeniedError
-from faregate.money import MoneyError, parse_usd
+from faregate.money import MoneyError, format_usd, parse_usd
 from faregate.store.calendar import Calendar
 from faregate.store.protocol import Filter, RowStatus
 from faregate.types import Outcome
@@ -22,6 +22,8 @@ _LONGEST = 256
 _MOST = 50
 _LONGEST_CALL = 1e9
 _MOST_TOKENS = 10**15
+_MOST_COST = 10**18
+"""A million dollars."""
 
 
 class SpendFilter(BaseModel):
@@ -50,7 +52,7 @@ class CallFilter(SpendFilter):
     outcome: list[Outcome] = Field(default_factory=list)
     status: list[RowStatus] = Field(default_factory=list)
     """What the receipt's total is worth."""
-    http_status: list[int] = Field(default_factory=list)
+    http_status: list[Annotated[int, Field(ge=0, le=999)]] = Field(default_factory=list)
     error: list[str] = Field(default_factory=list)
     """Codes."""
     operation: list[str] = Field(default_factory=list)
@@ -175,9 +177,13 @@ def _cost(name: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return parse_usd(text)
+        found = parse_usd(text)
     except MoneyError as error:
         raise BadRequestError(f"{name}: {error}", code="invalid_request", param=name) from None
+    if abs(found) > _MOST_COST:
+        message = f"{name}: more than a call can cost, {format_usd(_MOST_COST)} USD"
+        raise BadRequestError(message, code="invalid_request", param=name)
+    return found
 
 
 def _instant(name: str, text: str | None, now: float, calendar: Calendar) -> float | None:

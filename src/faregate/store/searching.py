@@ -7,13 +7,14 @@ database busy for a minute.
 """
 
 import time
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from faregate.store import reading
 from faregate.store.protocol import Entry, Filter, Store
-from faregate.store.text import seconds
+from faregate.store.text import microseconds, seconds
 
 PATIENCE = 0.06
 """Seconds after which no further slice is begun."""
@@ -23,11 +24,13 @@ _LARGEST = 640_000
 _QUICK = 0.025
 _SLOW = 0.1
 _TIMES = ("since", "until")
-_BY_ID = ("call_id", "request_id")
+_NAMES_A_CALL = len("call_") + 10
+"""Characters of a call id that leave a quarter of a second: its beginning is its time."""
 _RARE = ("error", "session", "end_user")
 """Fields whose indexes hold every call that has any value."""
 _NAMED = ("key", "user", "team", "deployment", "served_model", "model")
-"""Fields with an index, the narrowest first."""
+"""Fields with an index of every call, the narrowest first."""
+_MOST_MERGED = 8
 
 
 class Found(Struct, frozen=True):
@@ -55,9 +58,12 @@ async def search(
     Raises :class:`ValueError` as :meth:`Store.rows` does.
     """
     led = by_index(only)
-    if led is None or led == only:
+    if led == only or only.request_id or len(only.call_id) >= _NAMES_A_CALL:
         page = await store.rows(only, cursor=cursor, limit=limit)
         return Found(page.entries, page.cursor)
+    values = _each_value(only)
+    if values:
+        return await _merged(store, values, cursor, limit)
     reading.check_limit(limit)
     began = last = time.perf_counter()
     found: list[Entry] = []
@@ -78,25 +84,52 @@ async def search(
         slice_of, last = _next_slice(slice_of, now - last), now
 
 
-def by_index(only: Filter) -> Filter | None:
-    """The part of a filter that an index answers in the log's order, with its times.
-
-    None where the filter itself names calls: those are found without looking.
-    """
-    if any(getattr(only, name) for name in _BY_ID):
-        return None
-    kept = {name: getattr(only, name) for name in _TIMES}
-    asked = {name: value for name, value in asdict(only).items() if value not in ((), None, "")}
+def by_index(only: Filter) -> Filter:
+    """The part of a filter that one walk through an index answers, newest first: a single value of
+    a single field, and the times. Of several values the calls would have to be sorted."""
+    times = {name: getattr(only, name) for name in _TIMES}
+    asked = _asked(only)
     for name in (*_RARE, *reading.COMMONEST):
         values = asked.get(name, ())
-        if values and reading.COMMONEST.get(name, "") not in values:
-            return Filter(**kept, **{name: values})
-    if asked.get("tag"):
-        return Filter(**kept, tag=only.tag)
-    named = [name for name in _NAMED if name in asked]
-    for name in sorted(named, key=lambda each: len(asked[each]) > 1):
-        return Filter(**kept, **{name: asked[name]})
-    return Filter(**kept)
+        if len(values) == 1 and reading.COMMONEST.get(name, "") not in values:
+            return Filter(**times, **{name: values})
+    if only.tag:
+        return Filter(**times, tag=only.tag)
+    for name in _NAMED:
+        if len(asked.get(name, ())) == 1:
+            return Filter(**times, **{name: asked[name]})
+    return Filter(**times)
+
+
+def _asked(only: Filter) -> dict[str, Any]:
+    found = {name: value for name, value in asdict(only).items() if value not in ((), None, "")}
+    return {name: value for name, value in found.items() if name not in _TIMES}
+
+
+def _each_value(only: Filter) -> list[Filter]:
+    """For a filter that is several values of one field with an index: one for each of them."""
+    asked = list(_asked(only).items())
+    if len(asked) != 1 or only.tag == "":
+        return []
+    ((name, values),) = asked
+    if not isinstance(values, tuple) or not 1 < len(values) <= _MOST_MERGED:
+        return []
+    found = [replace(only, **{name: (value,)}) for value in dict.fromkeys(values)]
+    return found if all(by_index(each) == each for each in found) else []
+
+
+async def _merged(store: Store, each: list[Filter], cursor: str | None, limit: int) -> Found:
+    """A page of the calls that any of the filters lets through; no call may fit two of them."""
+    pages = [await store.rows(only, cursor=cursor, limit=limit) for only in each]
+    found = [entry for page in pages for entry in page.entries]
+    found.sort(key=_newest_first, reverse=True)
+    more = len(found) > limit or any(page.cursor is not None for page in pages)
+    entries = tuple(found[:limit])
+    return Found(entries, reading.cursor_of(entries) if more and entries else None)
+
+
+def _newest_first(entry: Entry) -> tuple[int, str]:
+    return microseconds(entry.row.started), entry.row.call_id
 
 
 def _next_slice(calls: int, took: float) -> int:

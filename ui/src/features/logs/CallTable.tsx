@@ -15,6 +15,7 @@ export function CallTable({
   rows,
   loading,
   more,
+  stopped,
   searchedTo,
   loadMore,
   chosen,
@@ -25,6 +26,8 @@ export function CallTable({
   rows: readonly Call[];
   loading: boolean;
   more: boolean;
+  /** Nothing more comes by itself: something went wrong. */
+  stopped: boolean;
   /** How far back was looked, where it goes on without anybody asking. */
   searchedTo: string | null;
   loadMore: () => void;
@@ -95,8 +98,8 @@ export function CallTable({
     );
   if (rows.length === 0 && more)
     return (
-      <Empty icon={<Search size={26} aria-hidden />} title="Looking further back">
-        <p role="status">{searchedTo && <>None that fits since {moment(searchedTo)}.</>}</p>
+      <Empty icon={<Search size={26} aria-hidden />} title={stopped ? "Not looked to the end" : "Looking further back"}>
+        <p>{searchedTo && <>None that fits since {moment(searchedTo)}.</>}</p>
       </Empty>
     );
   if (rows.length === 0)
@@ -149,8 +152,8 @@ export function CallTable({
         {!more
           ? `${calls(rows.length)}; that is all.`
           : searchedTo
-            ? `${calls(rows.length)} since ${moment(searchedTo)}; looking further back…`
-            : "Loading more…"}
+            ? `${calls(rows.length)} since ${moment(searchedTo)}${stopped ? "" : "; looking further back…"}`
+            : !stopped && "Loading more…"}
       </div>
     </div>
   );

@@ -78,7 +78,7 @@ export function LogsPage() {
         <Filters search={search} />
         {error && (
           <div className="pad">
-            <ErrorBox error={error} retry={() => void (calls.error ? calls.refetch() : tail.refetch())} />
+            <ErrorBox error={error} retry={() => void (!calls.error ? tail.refetch() : calls.isFetchNextPageError ? calls.fetchNextPage() : calls.refetch())} />
           </div>
         )}
         {(calls.data || !calls.error) && (
@@ -86,6 +86,7 @@ export function LogsPage() {
             rows={rows}
             loading={calls.isPending}
             more={calls.hasNextPage}
+            stopped={calls.isError}
             searchedTo={calls.hasNextPage ? (pages?.at(-1)?.searched_to ?? null) : null}
             loadMore={() => {
               if (!calls.isFetchingNextPage && !calls.isError) void calls.fetchNextPage();
@@ -128,15 +129,19 @@ function useTail(query: CallQuery, on: boolean, loaded: readonly Call[], began: 
       const before = queries.getQueryData<Call[]>(queryKey) ?? [];
       const known = new Set([...before, ...loaded].map((each) => each.call_id));
       const far = ++looks.current % 10 === 0; // now and then further back, for slow calls
-      const from = last.current.at ?? began;
+      const from = last.current.at;
       const since =
         from === undefined ? query.since : noEarlier(query.since, from - (far ? VERY_LATE : LATE), from);
+      let asked = 0;
+      let inParts = from !== undefined;
       const ask = async (cursor: string | undefined, limit: number) => {
         const page = await read({ ...query, since }, cursor, limit, signal);
-        if (!cursor && began !== undefined) last.current.at = page.at;
+        if (!cursor) asked = page.at;
+        inParts ||= page.searched_to !== null;
         return page;
       };
       const { found, whole } = await newer(ask, known, far ? 5 * PAGE : PAGE);
+      if (whole && inParts) last.current.at = asked; // what is before it was looked through
       if (whole && before.length + found.length <= MOST_LIVE) return found.length ? merged(found, before) : before;
       void queries.resetQueries({ queryKey: ["calls", query] });
       return [];

@@ -3,6 +3,8 @@ import type { Call } from "../../client/api";
 interface Page {
   data: readonly Call[];
   next: string | null;
+  /** How far back was looked, where that ended the page. */
+  searched_to?: string | null;
 }
 
 /** Reads a page of the log, newest first. */
@@ -10,6 +12,8 @@ export type Read = (cursor: string | undefined, limit: number) => Promise<Page>;
 
 const PAGE = 100;
 const MOST_PAGES = 20;
+/** Of a search, whose pages may be short or empty. */
+const MOST_PARTS = 400;
 
 export interface Newer {
   /** Calls that were not known, newest first. */
@@ -26,12 +30,14 @@ export async function newer(read: Read, known: ReadonlySet<string>, look = PAGE)
   const found: Call[] = [];
   let cursor: string | undefined;
   let seen = 0;
-  for (let pages = 0; pages < MOST_PAGES; pages++) {
+  for (let pages = 0, parts = 0; pages < MOST_PAGES && parts < MOST_PARTS; ) {
     const page = await read(cursor, Math.max(PAGE, look - seen));
     found.push(...page.data.filter((each) => !known.has(each.call_id)));
     seen += page.data.length;
     const last = page.data.at(-1);
-    if (!page.next || !last || (seen >= look && known.has(last.call_id))) return { found, whole: true };
+    if (!page.next || (last && seen >= look && known.has(last.call_id))) return { found, whole: true };
+    if (page.searched_to) parts++;
+    else pages++;
     cursor = page.next;
   }
   return { found, whole: false };

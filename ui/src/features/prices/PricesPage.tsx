@@ -43,10 +43,10 @@ export function PricesPage() {
   const family: Family = isFamily(search.unit) ? search.unit : "text";
   const prices = useInfiniteQuery({ ...askPrices({ ...search, q }), placeholderData: (before) => before });
   const { data, hasNextPage, fetchNextPage } = prices;
-  const first = data?.pages.length === 1 && !prices.isPlaceholderData && !prices.isFetchNextPageError;
+  const goOn = hasNextPage && !prices.isFetching && !prices.isError && !prices.isPlaceholderData;
   useEffect(() => {
-    if (first && hasNextPage) void fetchNextPage({ cancelRefetch: false });
-  }, [first, hasNextPage, fetchNextPage]);
+    if (goOn) void fetchNextPage({ cancelRefetch: false });
+  }, [goOn, fetchNextPage]);
   const offers = useMemo(() => {
     const rows = data?.pages.flatMap((page) => page.data) ?? [];
     const cut = hasNextPage ? rows.at(-1) : undefined; // the rest of this model is on the next page
@@ -116,7 +116,7 @@ export function PricesPage() {
           <Check label="Added here" checked={search.added === "1"} onChange={(event) => set({ added: event.target.checked ? "1" : undefined })} />
           <Check label="History" checked={history} onChange={(event) => set({ history: event.target.checked ? "1" : undefined })} />
         </div>
-        {prices.error && <ErrorBox error={prices.error} retry={() => void prices.refetch()} />}
+        {prices.error && <ErrorBox error={prices.error} retry={() => void (prices.isFetchNextPageError ? fetchNextPage() : prices.refetch())} />}
         {!prices.data ? (
           !prices.error && <Bones rows={12} />
         ) : offers.length === 0 && !hasNextPage ? (
@@ -135,7 +135,7 @@ export function PricesPage() {
             </Empty>
           </section>
         ) : (
-          <section className="card">
+          <section className={prices.isPlaceholderData ? "card before" : "card"} aria-busy={prices.isPlaceholderData}>
             <OfferTable
               offers={drawn}
               family={family}
@@ -147,14 +147,9 @@ export function PricesPage() {
             />
             <div className="row body dim">
               <span className="grow">
-                {offers.length} {history ? "lines, past and coming ones with them" : "lines in force now"}; USD for a
-                million tokens.
+                {offers.length} {history ? "lines, past and coming ones with them" : "lines in force now"}
+                {hasNextPage && " so far"}; USD for a million tokens.
               </span>
-              {hasNextPage && (
-                <Button small busy={prices.isFetchingNextPage} onClick={() => void prices.fetchNextPage()}>
-                  More
-                </Button>
-              )}
             </div>
           </section>
         )}

@@ -77,9 +77,12 @@ export function SpendChart({
             {[...column.parts].reverse().map((each) => {
               const found = shape.groups.get(`${column.id} ${each.name}`);
               return (
-                <div key={each.name} className={part && part !== each.name ? "line faint" : "line"}>
+                <div key={each.name} className={part === each.name ? "line chosen" : "line"}>
                   <i style={{ background: colour(each.name) }} />
-                  <span className="cut">{title(each.name)}</span>
+                  <span className="cut">
+                    {part === each.name && <span className="hidden-label">chosen: </span>}
+                    {title(each.name)}
+                  </span>
                   {found ? (
                     measure === "spend" ? (
                       <Money value={found.spend} minimum={found.minimum} />

@@ -138,9 +138,10 @@ export function UsagePage() {
           </Button>
         </div>
         {spend.error && <ErrorBox error={spend.error} retry={() => void spend.refetch()} />}
+        {series.error && !spend.error && <ErrorBox error={series.error} retry={() => void series.refetch()} />}
         {series.data && rows.length > 0 && (
           <section className="card">
-            <div className="body">
+            <div className={series.isPlaceholderData ? "body before" : "body"} aria-busy={series.isPlaceholderData}>
               <Still
                 waiting={series.isPlaceholderData}
                 of={[series.data, list.current]}
