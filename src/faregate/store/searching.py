@@ -24,8 +24,6 @@ _LARGEST = 640_000
 _QUICK = 0.025
 _SLOW = 0.1
 _TIMES = ("since", "until")
-_NAMES_A_CALL = len("call_") + 10
-"""Characters of a call id that leave a quarter of a second: its beginning is its time."""
 _RARE = ("error", "session", "end_user")
 """Fields whose indexes hold every call that has any value."""
 _NAMED = ("key", "user", "team", "deployment", "served_model", "model")
@@ -58,7 +56,7 @@ async def search(
     Raises :class:`ValueError` as :meth:`Store.rows` does.
     """
     led = by_index(only)
-    if led == only or only.request_id or len(only.call_id) >= _NAMES_A_CALL:
+    if led == only or only.request_id or len(only.call_id) >= reading.NAMES_A_CALL:
         page = await store.rows(only, cursor=cursor, limit=limit)
         return Found(page.entries, page.cursor)
     values = _each_value(only)
