@@ -317,7 +317,7 @@ def test_which_failures_pass(error: str, verdict: str) -> None:
         (Filter(session=("s",)), "calls_session"),
         (Filter(end_user=("e",)), "calls_end_user"),
         (Filter(request_id=("r",)), "calls_request_id"),
-        (Filter(call_id="call_01"), "sqlite_autoindex_calls_1"),
+        (Filter(call_id="call_0123456789a"), "sqlite_autoindex_calls_1"),
         (Filter(tag="t"), "PRIMARY KEY (tag=?)"),
     ],
     ids=str,
