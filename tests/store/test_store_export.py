@@ -11,7 +11,7 @@ from pyarrow import parquet
 from faregate.errors import ConfigError
 from faregate.store.export import COLUMNS, csv_lines, every_entry, flat, json_lines, write_parquet
 from faregate.store.memory import MemoryStore
-from faregate.store.protocol import Entry, Filter
+from faregate.store.protocol import Entry, Filter, Page
 from tests.store.ledgers import NOON, a_charge, a_receipt, a_row, call_id
 
 
@@ -110,3 +110,19 @@ async def test_parquet_without_its_extra(
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(ConfigError, match=r"pip install 'faregate\[parquet\]'"):
         await write_parquet(entries(store), io.BytesIO())
+
+
+async def test_several_keys_are_never_sorted_whole(store: MemoryStore) -> None:
+    asked: list[Filter] = []
+    rows = store.rows
+
+    async def watched(only: Filter, *, cursor: str | None = None, limit: int = 100) -> Page:
+        asked.append(only)
+        return await rows(only, cursor=cursor, limit=limit)
+
+    store.rows = watched  # type: ignore[method-assign]
+    keys = Filter(key=("key-1", "key-2"))
+    found = [each.row.key async for each in every_entry(store, keys, page=2)]
+    assert set(found) <= {"key-1", "key-2"}
+    assert found
+    assert all(len(each.key) == 1 for each in asked)

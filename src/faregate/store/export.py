@@ -13,6 +13,7 @@ from faregate.errors import ConfigError
 from faregate.money import format_usd
 from faregate.store import calls
 from faregate.store.protocol import Entry, Filter, Store
+from faregate.store.searching import search
 from faregate.types import UNITS, Receipt
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -40,10 +41,11 @@ COLUMNS = (
 
 
 async def every_entry(store: Store, only: Filter, *, page: int = 1000) -> AsyncIterator[Entry]:
-    """Every row a filter lets through, newest first, a page at a time."""
+    """Every row a filter lets through, newest first, a page at a time, or a part of one where no
+    index leads to them."""
     cursor: str | None = None
     while True:
-        found = await store.rows(only, cursor=cursor, limit=page)
+        found = await search(store, only, cursor=cursor, limit=page)
         for entry in found.entries:
             yield entry
         cursor = found.cursor

@@ -120,13 +120,13 @@ async def _merged(store: Store, each: list[Filter], cursor: str | None, limit: i
     """A page of the calls that any of the filters lets through; no call may fit two of them."""
     pages = [await store.rows(only, cursor=cursor, limit=limit) for only in each]
     found = [entry for page in pages for entry in page.entries]
-    found.sort(key=_newest_first, reverse=True)
+    found.sort(key=_place, reverse=True)
     more = len(found) > limit or any(page.cursor is not None for page in pages)
     entries = tuple(found[:limit])
     return Found(entries, reading.cursor_of(entries) if more and entries else None)
 
 
-def _newest_first(entry: Entry) -> tuple[int, str]:
+def _place(entry: Entry) -> tuple[int, str]:
     return microseconds(entry.row.started), entry.row.call_id
 
 
