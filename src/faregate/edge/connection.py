@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
+from faregate.core.outbox import outbox_of
 from faregate.edge import refusals
 from faregate.edge.cycle import Cycle, refuse_late
 from faregate.edge.reader import RequestReader
@@ -24,6 +25,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         """When :meth:`late` is due, on the loop's clock."""
         self.write_paused = False
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._outbox = outbox_of(self.loop)
         self._writable: asyncio.Future[None] | None = None
         self._unsent = 0
         self._current: Cycle | None = None
@@ -116,6 +118,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
         """Drop the connection and whatever is buffered."""
         self.edge.idle.pop(self, None)
         self._deaf = True
+        self._outbox.flush()
         self._transport.abort()
 
     def late(self, now: float) -> None:
@@ -238,11 +241,12 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Bytes to the client; nothing once the connection is closing."""
         if data and not self._transport.is_closing():
-            self._transport.write(data)
+            self._outbox.write(self._transport, data)
 
     def write_all(self, parts: list[bytes]) -> None:
         """Bytes in parts, without joining them first."""
         if not self._transport.is_closing():
+            self._outbox.flush()
             self._transport.writelines(parts)
 
     def answered(self, cycle: Cycle) -> None:
@@ -319,6 +323,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
             self.release(self._waiting.pop())
         if self._transport.is_closing():
             return
+        self._outbox.flush()
         if linger and not self._eof and self._transport.can_write_eof():
             self._transport.write_eof()
             self._resume_reading()

@@ -7,6 +7,7 @@ hang-ups and half-closes reach the application at once, and a request costs less
 import asyncio
 from email.utils import formatdate
 
+from faregate.core.outbox import outbox_of
 from faregate.edge.client_connection import ClientConnection
 from faregate.edge.connection import EdgeProtocol
 from faregate.edge.cycle import Application, Cycle
@@ -45,6 +46,7 @@ class Edge:
     def start(self) -> None:
         """Begin to watch the clocks of connections. Call it on the running loop."""
         self._loop = asyncio.get_running_loop()
+        outbox_of(self._loop).in_flight = self.running
         self._sweep()
 
     def connect(self) -> "EdgeProtocol":

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
+from faregate.core.outbox import outbox_of
 from faregate.upstream.exchange import Exchange
 from faregate.upstream.limits import Timeouts
 from faregate.upstream.transport_errors import (
@@ -31,6 +32,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_loop",
         "_max_buffered",
+        "_outbox",
         "_reading_paused",
         "_rest",
         "_timeouts",
@@ -51,6 +53,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, max_buffered: int) -> None:
         self._loop = loop
+        self._outbox = outbox_of(loop)
         self._transport: asyncio.Transport | None = None
         self._max_buffered = max_buffered
         self._timeouts = Timeouts()
@@ -91,7 +94,7 @@ class Connection(asyncio.Protocol):
         self._total_at = total_at
         self._watch(min(now + timeouts.first_byte, total_at))
         if len(body) <= _ONE_WRITE:
-            transport.write(head + body if body else head)
+            self._outbox.write(transport, head + body if body else head)
         else:
             transport.write(head + body[:_ONE_WRITE])
             self._rest = memoryview(body)[_ONE_WRITE:]
