@@ -58,6 +58,18 @@ async def test_a_half_closed_client_gets_a_whole_stream() -> None:
 
 
 @on_both_loops
+async def test_an_answer_that_waits_to_be_written_goes_out_before_the_end() -> None:
+    async def quick(call: Call) -> None:
+        await call.reply(b"quick")
+
+    async with serving(App(quick=quick)) as site:
+        stranger = await site.stranger()
+        stranger.send(b"GET /quick HTTP/1.1\r\nHost: a\r\n\r\n")
+        stranger.writer.write_eof()  # it comes in before the end of the turn that answers
+        assert b"quick" in await stranger.reader.read()
+
+
+@on_both_loops
 async def test_a_reset_is_heard_at_once() -> None:
     think = Thinker()
     async with serving(App(think=think)) as site:

@@ -87,6 +87,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client's FIN. True keeps our side open for the answer it may still read."""
+        self._outbox.flush()  # without True the loop closes the connection, and knows of no outbox
         self._eof = True
         if self._deaf:
             return False
