@@ -39,6 +39,8 @@ Fsync: TypeAlias = Literal["none", "group"]
 _ROOM_TO_SETTLE = 4_096
 """Bytes kept free for the settlement of each open call; a row of one attempt takes 1,400."""
 _SPARES = 2
+_FEW_OPEN = 3
+"""Beyond so many open calls the interpreter is wanted by others at every moment."""
 _CARRIED_AT_ONCE = 256
 _MARK_BYTES = 64
 
@@ -261,7 +263,8 @@ class Journal:
             content = frame(kind, ticket, name, payload, segment.salt)
             end = segment.used + len(content)
         try:
-            write_all(segment.fd, content, segment.used)
+            holding = len(self._open) > _FEW_OPEN
+            write_all(segment.fd, content, segment.used, holding=holding)
         except OSError as error:
             segment.size = segment.used  # a disk that fails here is not asked here again
             failure = refused(segment.path, error)
