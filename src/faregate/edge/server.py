@@ -25,6 +25,10 @@ _GARBAGE = (20_000, 20, 50)
 """Thresholds of the collector. Calls leave no cycles behind, so that it finds nothing, while many
 of them at once look to Python's own 700 like a heap that grows."""
 
+_ACCEPTED_A_TURN = 8
+"""uvloop accepts one connection of a listening socket in a turn of its loop, and under load turns
+are long: clients that come then would wait for seconds. So it listens by several descriptors."""
+
 _AFTER_CANCEL = 5.0
 """Seconds a cancelled request has to write its record."""
 
@@ -63,8 +67,9 @@ class Server:
         await self._lifespan.start()
         self.edge.start()
         self._servers = [
-            await loop.create_server(self.edge.connect, sock=sock, backlog=BACKLOG)
+            await loop.create_server(self.edge.connect, sock=each, backlog=BACKLOG)
             for sock in self._sockets
+            for each in (sock, *(sock.dup() for _ in range(_ACCEPTED_A_TURN - 1)))
         ]
 
     def stop_soon(self) -> None:
