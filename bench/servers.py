@@ -17,7 +17,6 @@ KEY = "sk-bench-Vv3kZ8qLr1Xc7TnB5mYw2HsD"
 """Long enough not to be called weak."""
 MODEL = "bench"
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _PATIENCE = 90.0
 
 _FAREGATE = """
@@ -201,12 +200,12 @@ def _tree(pid: int) -> list[int]:
 
 
 def _cpu(pid: int) -> float:
+    """By the clock of the process's CPU time (``clock_getcpuclockid``), exact to the nanosecond:
+    ``/proc/PID/stat`` counts in hundredths of a second, which is 1.5 µs a chunk."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        return time.clock_gettime((~pid << 3) | 2)
     except OSError:
         return 0.0
-    fields = text.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _resident(pid: int) -> int:

@@ -71,6 +71,44 @@ def test_the_stream_cut_anywhere_gives_the_same(cuts: list[int]) -> None:
     assert run(*pieces)[0] == run(CAPTURED)[0]
 
 
+EVENTS = [each + b"\n\n" for each in CAPTURED.split(b"\n\n") if each]
+
+
+def test_chunks_that_are_alike_are_told_by_their_form() -> None:
+    _, tap = run(*EVENTS)
+    assert tap.forms == 1  # learnt once from the capture, and then of use to the end
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(EVENTS) - 1),
+            st.sampled_from(
+                [b"", b'"', b"\\", b"\n", b"words", b'","error":{"message":"x"},"a":"']
+            ),
+        ),
+        max_size=12,
+    ),
+    st.booleans(),
+)
+def test_the_short_way_changes_nothing(found: list[tuple[int, bytes]], asked: bool) -> None:
+    """Event by event, with what is strange put into words, beside a tap that knows no form."""
+    pieces = [EVENTS[at].replace(b'"content":"', b'"content":"' + strange) for at, strange in found]
+    taps = [Tap(ROUTER, usage_asked=asked) for _ in range(2)]
+    taps[1].forms = 100
+    said: list[list[object]] = [[], []]
+    for tap, heard in zip(taps, said, strict=True):
+        for piece in EVENTS[:3] + pieces:
+            try:
+                heard.append(tap.feed(piece))
+            except (StreamError, WireError) as error:
+                heard.append(type(error))
+                break
+        heard += [tap.ended, tap.complete, tap.telling, tap.reading.model]
+        heard.append(tap.read_kept().text)
+    assert said[0] == said[1]
+
+
 def test_usage_that_was_not_asked_for_is_hidden_and_still_read() -> None:
     out, tap = run(CAPTURED, asked=False)
     chunks = payloads(out)

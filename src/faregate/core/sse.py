@@ -38,6 +38,11 @@ class SseDecoder:
         """Bytes held of an event that is not complete yet."""
         return len(self._buffer)
 
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the next byte begins an event, and not the stream."""
+        return self._started and not self._buffer and not self._after_cr
+
     def is_one_event(self, chunk: bytes) -> bool:
         """Whether ``chunk``, the next one, is one event with one line of data, which
         :meth:`feed` would give as ``chunk[6:-2]``: nearly always, chunk by chunk."""

@@ -13,10 +13,14 @@ from faregate.core.sse import Event, SseDecoder
 from faregate.gateway.outlet import Outlet
 from faregate.types import ErrorFacts
 from faregate.wire import openai_chat, splice
+from faregate.wire.chunk_form import ChunkForm, form_of
 from faregate.wire.openai_errors import error_in_chunk
 
 _KEPT = 1024 * 1024
 """Bytes of chunks kept for counting tokens, should the provider never say how many there were."""
+
+_FORMS = 4
+"""How often the form of a stream's chunks is looked for: reasoning and words differ, say."""
 
 DONE_EVENT = b"data: [DONE]\n\n"
 _SIGN_OF_LIFE = b": keep-alive\n\n"
@@ -48,6 +52,7 @@ class Tap:
     __slots__ = (
         "_decoder",
         "_find",
+        "_form",
         "_held",
         "_kept",
         "_kept_size",
@@ -57,6 +62,7 @@ class Tap:
         "_usage_asked",
         "complete",
         "ended",
+        "forms",
         "reading",
         "telling",
     )
@@ -74,6 +80,9 @@ class Tap:
         self._decoder = SseDecoder()
         self._find = b""
         self._put = b""
+        self._form: ChunkForm | None = None
+        self.forms = 0
+        """How often the form of chunks was looked for."""
         self._held: bytes | None = None
         self._kept: list[bytes] = []
         self._kept_size = 0
@@ -85,10 +94,19 @@ class Tap:
         Raises :class:`StreamError` for an error event, ``WireError`` for one that is no JSON,
         ``SseError`` for an endless one.
         """
+        form = self._form
+        if form is not None and self._decoder.at_boundary:
+            passed = form.shown(data)
+            if passed:
+                self._keep(data[6:-2])
+                return self._released(passed)
         find = self._find
         if find and self._decoder.is_one_event(data) and not _may_say_something(data):
             passed = self._replaced(data, find)
             if passed:
+                if self.forms < _FORMS:
+                    self.forms += 1
+                    self._form = form_of(data, find, self._put) or form
                 self._keep(data[6:-2])
                 return self._released(passed)
         events = self._decoder.feed(data)
