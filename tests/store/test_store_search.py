@@ -1,14 +1,16 @@
 """Calls no index leads to: looked for in slices, and every one of them is found once."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
 
+from faregate.store import searching
 from faregate.store.memory import MemoryStore
 from faregate.store.protocol import Filter, Page, Store
-from faregate.store.searching import by_index, search
+from faregate.store.searching import by_index, search, whole_page
 from faregate.types import Row
 from tests.store.ledgers import DAY, NOON, a_row, ids
 
@@ -84,6 +86,23 @@ async def test_in_parts_as_in_one(
     whole = [each.row.call_id for each in (await store.rows(only, limit=1000)).entries]
     found = await parts(store, only, limit=limit, patience=patience, slice_of=slice_of)
     assert list(itertools.chain.from_iterable(found)) == whole
+
+
+@pytest.mark.parametrize("only", FILTERS)
+async def test_a_whole_page_is_the_page_of_a_store(
+    store: Store, only: Filter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_parts = functools.partial(search, patience=0, slice_of=3)
+    monkeypatch.setattr(searching, "search", in_small_parts)
+    await store.append(some_calls())
+    cursor = None
+    for _ in range(3):
+        asked = await store.rows(only, cursor=cursor, limit=7)
+        page = await whole_page(store, only, cursor=cursor, limit=7)
+        assert page.entries == asked.entries
+        cursor = page.cursor
+        if cursor is None:
+            break
 
 
 async def test_an_answer_without_patience_says_how_far_it_looked(store: Store) -> None:

@@ -36,6 +36,7 @@ from faregate.store.protocol import (
     SpendLine,
     Store,
 )
+from faregate.store.searching import whole_page
 from faregate.types import Outcome
 
 _OUTCOMES = get_args(Outcome)
@@ -200,7 +201,7 @@ def log(
 
     async def ask(store: Store) -> tuple[Page, tables.Names]:
         only = await _only(store, given)
-        page = await store.rows(only, cursor=cursor, limit=limit or _PAGE)
+        page = await whole_page(store, only, cursor=cursor, limit=limit or _PAGE)
         return page, await _names(store, _NAMED if form is None else ())
 
     page, names = reading(place, ask)
@@ -231,7 +232,7 @@ def _export(
         if limit is None and cursor is None:
             entries = export.every_entry(store, only)
         else:
-            page = await store.rows(only, cursor=cursor, limit=limit or _PAGE)
+            page = await whole_page(store, only, cursor=cursor, limit=limit or _PAGE)
             entries, further = _each(page.entries), page.cursor
         if parquet is not None:
             with _whole(parquet) as out:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from faregate.store import reading
-from faregate.store.protocol import Entry, Filter, Store
+from faregate.store.protocol import Entry, Filter, Page, Store
 from faregate.store.text import microseconds, seconds
 
 PATIENCE = 0.06
@@ -80,6 +80,22 @@ async def search(
             return Found(tuple(found), below, down_to)
         cursor = below
         slice_of, last = _next_slice(slice_of, now - last), now
+
+
+async def whole_page(
+    store: Store, only: Filter, *, cursor: str | None = None, limit: int = 100
+) -> Page:
+    """A page of what is looked for, however many parts of the log that takes.
+
+    Raises :class:`ValueError` as :meth:`Store.rows` does.
+    """
+    entries: list[Entry] = []
+    while True:
+        found = await search(store, only, cursor=cursor, limit=limit - len(entries))
+        entries += found.entries
+        cursor = found.cursor
+        if cursor is None or len(entries) >= limit:
+            return Page(tuple(entries), cursor)
 
 
 def by_index(only: Filter) -> Filter:
