@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
@@ -259,12 +260,16 @@ async def test_a_file_locked_by_somebody_else(
 
 
 async def test_a_full_disk_is_said_and_what_was_there_stays(tmp_path: Path) -> None:
-    store = DatabaseStore(SqliteBackend(tmp_path / "ledger.sqlite3"))
+    backend = SqliteBackend(tmp_path / "ledger.sqlite3")
+    store = DatabaseStore(backend)
     await store.open()
     await store.append([a_row()])
-    async with store._reading() as connection:
+
+    async def fill(connection: AsyncConnection) -> None:
         pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar()
         await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    await backend.at_once(store._connected(), fill)
     with pytest.raises(LedgerUnavailableError, match="full"):
         await store.append([a_row(n) for n in range(500)])
     (total,) = await store.spend(())
@@ -277,12 +282,17 @@ async def test_commits_survive_a_power_failure_when_asked(tmp_path: Path) -> Non
     for durable, expected in ((False, 1), (True, 2)):
         store = store_at("", tmp_path, durable=durable)
         await store.open()
-        async with store._reading() as connection:
-            modes = [
+
+        async def modes(connection: AsyncConnection) -> list[object]:
+            return [
                 (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
                 for name in ("synchronous", "journal_mode", "busy_timeout")
             ]
-        assert modes == [expected, "wal", 10_000]
+
+        async with store._reading() as connection:
+            found = await modes(connection)
+        written = await store._backend.at_once(store._connected(), modes)
+        assert found == written == [expected, "wal", 10_000]
         await store.close()
 
 
@@ -342,13 +352,14 @@ class PausedFile(SqliteBackend):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+        self.reached, self.go_on = asyncio.Event(), threading.Event()
+        self._loop = asyncio.get_running_loop()
 
     async def add_up(
         self, connection: AsyncConnection, table: Table, deltas: Sequence[Delta]
     ) -> None:
-        self.reached.set()
-        await self.go_on.wait()
+        self._loop.call_soon_threadsafe(self.reached.set)
+        assert self.go_on.wait(20)
         await super().add_up(connection, table, deltas)
 
 
@@ -365,14 +376,45 @@ async def test_an_append_that_is_given_up_writes_nothing_and_holds_nothing(
         running = asyncio.create_task(store.append(rows))
         await backend.reached.wait()
         running.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)  # until it is heard; a thread goes on to its end even so
+        backend.go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await running
-        backend.go_on.set()
         assert await everything(store) == []
         assert await store.append(rows) == 5
         (total,) = await store.spend(())
         assert total.calls == 5
         await store.close()
+
+
+async def test_work_in_a_thread_cannot_wait_and_leaves_nothing(tmp_path: Path) -> None:
+    backend = SqliteBackend(tmp_path / "ledger.sqlite3")
+    store = DatabaseStore(backend)
+    await store.open()
+
+    async def wait(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql("DELETE FROM calls")
+        await asyncio.sleep(0)
+
+    await store.append([a_row()])
+    with pytest.raises(RuntimeError, match="waited"):
+        await backend.at_once(store._connected(), wait)
+    assert len(await everything(store)) == 1
+    await store.close()
+
+
+async def test_a_closed_file_leaves_no_thread_and_can_be_opened_again(tmp_path: Path) -> None:
+    store = DatabaseStore(SqliteBackend(tmp_path / "ledger.sqlite3"))
+    before = threading.active_count()
+    for turn in range(3):
+        await store.open()
+        assert await store.append([a_row(turn)]) == 1
+        await store.close()
+    deadline = asyncio.get_running_loop().time() + 20
+    while threading.active_count() > before:
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

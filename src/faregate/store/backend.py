@@ -1,10 +1,10 @@
 """What differs between the databases. Everything else of the SQL is written once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -18,6 +18,9 @@ from faregate.store.tables import MEASURE_COLUMNS
 Delta = tuple[int | str, ...]
 """A line's place in its roll-up (:func:`line_columns`), then the numbers of its measures."""
 
+
+Made = TypeVar("Made")
+Work: TypeAlias = Callable[[AsyncConnection], Coroutine[Any, Any, Made]]
 
 Verdict = Literal["passes", "values", "stays"]
 """Of a failure: the same may succeed later; the values in it are none the database can hold; or
@@ -84,6 +87,17 @@ class Backend(ABC):
     @abstractmethod
     def writing(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that writes, committed at the end of the block."""
+
+    async def at_once(self, engine: AsyncEngine, work: Work[Made]) -> Made:
+        """What ``work`` makes of a transaction that writes, committed at its end.
+
+        It may run in another thread, and so awaits nothing but the connection.
+        """
+        async with self.writing(engine) as connection:
+            return await work(connection)
+
+    async def close(self) -> None:  # noqa: B027 - most have nothing to let go of
+        """Let go of what is held beside the engine."""
 
     @abstractmethod
     def explain(self, error: BaseException) -> tuple[str, Verdict]:

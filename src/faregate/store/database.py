@@ -40,11 +40,10 @@ from faregate.store.protocol import (
     Traffic,
 )
 from faregate.store.rollup import minus, shares
-from faregate.store.summing import Sums
+from faregate.store.summing import Known, Sums
 from faregate.store.tables import adjustments, call_tags, calls
 from faregate.store.text import as_json, microseconds
 from faregate.types import JsonObject, Receipt, Row
-
 
 _WITHOUT_A_PAUSE = 50
 """Rows made ready in one go, which takes less than a millisecond."""
@@ -106,6 +105,7 @@ class DatabaseStore:
         engine, self._engine = self._engine, None
         if engine is not None:
             with naming(self._backend):
+                await self._backend.close()
                 await engine.dispose()
 
     async def ping(self) -> None:
@@ -126,14 +126,20 @@ class DatabaseStore:
             return 0
         with naming(self._backend):
             await self._backend.before_append(self._connected(), {each.day for each in records})
-        async with self._writing() as connection:
-            calendar = await self._days(connection)
-            fresh_ids = await self._backend.insert_calls(connection, records)
-            fresh = [each for each in records if each.call_id in fresh_ids]
-            await self._tags(connection, fresh)
-            learnt = await self._sums.append(connection, fresh, calendar)
+            count, learnt = await self._backend.at_once(
+                self._connected(), lambda connection: self._append(connection, records)
+            )
         self._sums.learn(learnt)
-        return len(fresh)
+        return count
+
+    async def _append(
+        self, connection: AsyncConnection, records: Sequence[Record]
+    ) -> tuple[int, Known]:
+        calendar = await self._days(connection)
+        fresh_ids = await self._backend.insert_calls(connection, records)
+        fresh = [each for each in records if each.call_id in fresh_ids]
+        await self._tags(connection, fresh)
+        return len(fresh), await self._sums.append(connection, fresh, calendar)
 
     async def _tags(self, connection: AsyncConnection, fresh: Sequence[Record]) -> None:
         tags = [(tag, each.started, each.call_id, each.day) for each in fresh for tag in each.tags]

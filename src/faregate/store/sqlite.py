@@ -2,16 +2,27 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Table, event
+from sqlalchemy import URL, Connection, Engine, StaticPool, Table, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from faregate.store.backend import Backend, Delta, Verdict, first_line, line_columns, upsert
+from faregate.store.backend import (
+    Backend,
+    Delta,
+    Made,
+    Verdict,
+    Work,
+    first_line,
+    line_columns,
+    upsert,
+)
 from faregate.store.calls import COLUMNS, Record
 from faregate.store.errors import LedgerUnavailableError
 
@@ -44,6 +55,8 @@ class SqliteBackend(Backend):
         self._file: tuple[int, int] | None = None
         self._durable = durable
         self._writer = asyncio.Lock()
+        self._direct: Engine | None = None
+        self._thread: ThreadPoolExecutor | None = None
         self.place = f"the ledger {path}"
 
     def make_engine(self, *, patient: bool = False) -> AsyncEngine:  # noqa: ARG002
@@ -56,9 +69,14 @@ class SqliteBackend(Backend):
             max_overflow=4,
             connect_args={"timeout": BUSY_SECONDS},
         )
+        self._prepare_engine(engine.sync_engine)
+        return engine
+
+    def _prepare_engine(self, engine: Engine) -> None:
+        """See that its connections and transactions are as they have to be."""
         synchronous = "FULL" if self._durable else "NORMAL"
 
-        @event.listens_for(engine.sync_engine, "connect")
+        @event.listens_for(engine, "connect")
         def connected(raw: Any, _record: object) -> None:
             raw.isolation_level = None  # BEGIN is ours: the driver's comes too late for a lock
             cursor = raw.cursor()
@@ -74,12 +92,10 @@ class SqliteBackend(Backend):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 
-        @event.listens_for(engine.sync_engine, "begin")
+        @event.listens_for(engine, "begin")
         def begun(connection: Connection) -> None:
             writes = connection.get_execution_options().get("writes")
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-        return engine
 
     @asynccontextmanager
     async def writing(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -88,6 +104,54 @@ class SqliteBackend(Backend):
             await connection.execution_options(writes=True)
             async with connection.begin():
                 yield connection
+
+    async def at_once(self, engine: AsyncEngine, work: Work[Made]) -> Made:  # noqa: ARG002
+        """In a thread from the first statement to the last.
+
+        For an event loop that serves calls, and for a driver that waits for it, each statement by
+        itself is a way there and back: the database would not keep up with the calls. When this is
+        cancelled nothing is written, unless it was being committed, and it ends with the thread.
+        """
+        async with self._writer:
+            thread = self._thread = self._thread or ThreadPoolExecutor(1, "ledger")
+            given_up = threading.Event()
+            loop = asyncio.get_running_loop()
+            running = loop.run_in_executor(thread, self._work, work, given_up)
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                given_up.set()
+                await asyncio.wait({running})
+                running.exception()  # heard of, whatever it is
+                raise
+
+    def _work(self, work: Work[Made], given_up: threading.Event) -> Made:
+        if self._direct is None:
+            self._direct = create_engine(
+                URL.create("sqlite", database=str(self._path)),
+                hide_parameters=True,
+                poolclass=StaticPool,
+                connect_args={"timeout": BUSY_SECONDS},
+            )
+            self._prepare_engine(self._direct)
+        options = {"writes": True}
+        with self._direct.execution_options(**options).begin() as connection:
+            made = _finished(work(cast("AsyncConnection", _Here(connection))))
+            if given_up.is_set():
+                raise RuntimeError("nobody waits for this any more")
+            return made
+
+    async def close(self) -> None:
+        """Let go of what :meth:`at_once` uses, once it has ended."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.get_running_loop().run_in_executor(thread, self._let_go)
+            thread.shutdown(wait=False)
+
+    def _let_go(self) -> None:
+        direct, self._direct = self._direct, None
+        if direct is not None:
+            direct.dispose()
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """Nothing: BEGIN IMMEDIATE is the lock."""
@@ -177,3 +241,28 @@ class SqliteBackend(Backend):
             isinstance(error, sqlite3.Error) and "binding" in str(error)
         )
         return type(error).__name__, "values" if values else "stays"
+
+
+class _Here:
+    """What an :class:`AsyncConnection` does, done in this thread: to await it is not to wait."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+
+    async def execute(self, *arguments: Any) -> Any:
+        return self._connection.execute(*arguments)
+
+    async def exec_driver_sql(self, *arguments: Any) -> Any:
+        return self._connection.exec_driver_sql(*arguments)
+
+
+def _finished(work: Coroutine[Any, Any, Made]) -> Made:
+    """What comes of work that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        found: Made = end.value
+        return found
+    work.close()
+    raise RuntimeError("a transaction in a thread has waited for something")
