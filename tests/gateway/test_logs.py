@@ -178,7 +178,7 @@ def test_a_call_for_a_person() -> None:
     )  # fmt: skip
     assert human_call(row).decode() == (
         "11:06:40 azure-model-router → router-sweden 429 failed: rate_limit_exceeded 34 ms"
-        " (0.08 ms ours) 2 attempts call_1\n"
+        " 2 attempts call_1\n"
     )
 
 

@@ -126,7 +126,10 @@ def test_a_call_without_any_attempt_has_no_upstream_time() -> None:
 
 
 def test_durations_fall_into_their_buckets() -> None:
-    metrics = fresh(a_row(overhead_us=50), a_row(overhead_us=51), a_row(overhead_us=20_000))
+    unanswered = a_row(overhead_us=0, first_byte=None)  # nothing went out, so nothing is known
+    metrics = fresh(
+        a_row(overhead_us=50), a_row(overhead_us=51), a_row(overhead_us=20_000), unanswered
+    )
     found = samples(metrics)
     assert found["faregate_overhead_seconds_bucket{le=5e-05}"] == 1
     assert found["faregate_overhead_seconds_bucket{le=0.0001}"] == 2

@@ -143,7 +143,9 @@ def human_call(row: Row, *, colour: bool = False) -> bytes:
         parts.append(row.outcome if not row.error else f"{row.outcome}: {_plain(row.error)}")
     if receipt is not None:
         parts.append(_cost(receipt))
-    parts.append(f"{_seconds(row.ended - row.started)} ({row.overhead_us / 1000:.2f} ms ours)")
+    parts.append(_seconds(row.ended - row.started))
+    if row.first_byte is not None:  # ours is what came before it
+        parts.append(f"({row.overhead_us / 1000:.2f} ms ours)")
     if row.stream and row.first_byte is not None:
         parts.append(f"first {_seconds(row.first_byte - row.started)}")
     if receipt is not None:

@@ -131,7 +131,8 @@ class Metrics:
             for charge in row.receipt.charges:
                 self._charge(model, key, charge)
         started = row.started
-        own.overhead.observe((), row.overhead_us)
+        if row.first_byte is not None:
+            own.overhead.observe((), row.overhead_us)
         own.request_time.observe((model,), int((row.ended - started) * 1e6))
         if row.attempts:
             own.upstream_time.observe((deployment,), int(row.upstream_seconds * 1e6))
