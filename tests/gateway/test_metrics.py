@@ -126,10 +126,7 @@ def test_a_call_without_any_attempt_has_no_upstream_time() -> None:
 
 
 def test_durations_fall_into_their_buckets() -> None:
-    unanswered = a_row(overhead_us=0, first_byte=None)  # nothing went out, so nothing is known
-    metrics = fresh(
-        a_row(overhead_us=50), a_row(overhead_us=51), a_row(overhead_us=20_000), unanswered
-    )
+    metrics = fresh(a_row(overhead_us=50), a_row(overhead_us=51), a_row(overhead_us=20_000))
     found = samples(metrics)
     assert found["faregate_overhead_seconds_bucket{le=5e-05}"] == 1
     assert found["faregate_overhead_seconds_bucket{le=0.0001}"] == 2
@@ -139,6 +136,11 @@ def test_durations_fall_into_their_buckets() -> None:
     assert found["faregate_overhead_seconds_sum"] == 0.020101
     assert found[f"faregate_request_seconds_sum{{model={MODEL}}}"] == 3.75
     assert found[f"faregate_upstream_seconds_sum{{deployment={DEPLOYMENT}}}"] == 3.375
+
+
+def test_a_call_nothing_was_answered_to_says_nothing_of_our_part() -> None:
+    found = samples(fresh(a_row(overhead_us=0, first_byte=None)))
+    assert found.get("faregate_overhead_seconds_count", 0) == 0
 
 
 def test_the_first_chunk_is_timed_for_streams_alone() -> None:
