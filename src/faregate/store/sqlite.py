@@ -28,6 +28,9 @@ from faregate.store.errors import LedgerUnavailableError
 
 BUSY_SECONDS = 10
 _AT_ONCE = 500
+_READING_KB = 65_536
+_WRITING_KB = 16_384
+"""Of pages in memory: rows go to the ends of indexes, which are few."""
 _FOR_GOOD = {
     sqlite3.SQLITE_ERROR: "",
     sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
@@ -69,10 +72,10 @@ class SqliteBackend(Backend):
             max_overflow=4,
             connect_args={"timeout": BUSY_SECONDS},
         )
-        self._prepare_engine(engine.sync_engine)
+        self._prepare_engine(engine.sync_engine, _READING_KB)
         return engine
 
-    def _prepare_engine(self, engine: Engine) -> None:
+    def _prepare_engine(self, engine: Engine, cache_kb: int) -> None:
         """See that its connections and transactions are as they have to be."""
         synchronous = "FULL" if self._durable else "NORMAL"
 
@@ -84,7 +87,7 @@ class SqliteBackend(Backend):
                 f"busy_timeout = {BUSY_SECONDS * 1000}",
                 "journal_mode = WAL",
                 f"synchronous = {synchronous}",
-                "cache_size = -65536",
+                f"cache_size = -{cache_kb}",
                 "temp_store = MEMORY",
                 "wal_autocheckpoint = 4000",
                 "journal_size_limit = 67108864",
@@ -133,7 +136,7 @@ class SqliteBackend(Backend):
                 poolclass=StaticPool,
                 connect_args={"timeout": BUSY_SECONDS},
             )
-            self._prepare_engine(self._direct)
+            self._prepare_engine(self._direct, _WRITING_KB)
         options = {"writes": True}
         with self._direct.execution_options(**options).begin() as connection:
             made = _finished(work(cast("AsyncConnection", _Here(connection))))
