@@ -41,6 +41,29 @@ async def filled(
     return office
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/api/overview", {}),
+        ("/api/spend", {"by": "day"}),
+        ("/api/calls", {}),
+        ("/api/router", {"deployment": "r1"}),
+    ],
+)
+async def test_pages_answer_before_a_day_is_counted_in_a_zone_just_chosen(
+    client: Client, office: FakeOffice, path: str, asked: dict[str, str]
+) -> None:
+    store = office.store()
+    await store.append([a_row(1, time.time() - HOUR, deployment="r1")])
+    await store.keep_days_in(BERLIN)
+    answer = await client.get(path, **asked)
+    assert answer.status == 200, answer.json
+    if "calendar" in answer.json:
+        about = answer.json["calendar"]
+        assert (about["zone"], about["since"]) == (BERLIN, "9999-12-31T23:59:59.000000Z")
+    await move_all(store)
+
+
 async def test_every_page_has_the_same_days(client: Client, filled: FakeOffice) -> None:
     about = {"zone": BERLIN, "since": None, "today": "2026-10-26"}
     overview = (await client.get("/api/overview", days=2)).json

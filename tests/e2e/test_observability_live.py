@@ -164,7 +164,7 @@ def test_metrics_after_known_traffic(life: Life, emulator: Emulator) -> None:
     )
     assert value("faregate_router_fee_usd_total", **routed) == pytest.approx(5 * fee, abs=1e-12)
     assert value("faregate_in_flight_requests") == 0
-    assert value("faregate_overhead_seconds_count") == 7
+    assert value("faregate_overhead_seconds_count") == 6
     assert value("faregate_time_to_first_chunk_seconds_count", deployment="routed") == 1
     assert value("faregate_charges_total", deployment="routed", status="unpriced") == 1
 

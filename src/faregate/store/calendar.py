@@ -70,9 +70,13 @@ class Calendar:
 
     @property
     def zone_since(self) -> float | None:
-        """From when on (Unix seconds) days are those of :attr:`zone`; None: all that are known."""
+        """From when on (Unix seconds) days are those of :attr:`zone`; None: all that are known.
+
+        Where the zone was chosen a moment ago and no day is counted in it yet: the last second
+        there is a date for.
+        """
         since = self.pieces[-1].since
-        return seconds(since) if since else None
+        return seconds(min(since, BEYOND - 1_000_000)) if since else None
 
     def day(self, at: int) -> int:
         """The day of an instant."""
