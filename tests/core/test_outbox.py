@@ -28,6 +28,8 @@ class Wire:
 
     def abort(self) -> None:
         self.closed = True
+        if self.breaks:
+            raise RuntimeError("and cannot be closed")
 
 
 class Turn:
@@ -94,6 +96,15 @@ def test_a_closed_socket_is_passed_over_and_one_that_fails_takes_nobody_with_it(
     box.flush()
     assert (closed.said, well.said) == (b"", b"bytes")
     assert broken.closed
+
+
+def test_it_says_for_whom_bytes_wait() -> None:
+    turn, one, other = Turn(), Wire(), Wire()
+    box = outbox(turn)
+    box.write(one, b"bytes")
+    assert (box.holds(one), box.holds(other)) == (True, False)
+    box.flush()
+    assert not box.holds(one)
 
 
 def test_flushing_with_nothing_there_does_nothing() -> None:

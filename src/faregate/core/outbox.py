@@ -5,6 +5,7 @@ system between two requests leave the processor's caches to the kernel. Many req
 therefore worked on one after the other, and what came of them is written together.
 """
 
+import contextlib
 from collections.abc import Callable, Sized
 from typing import Protocol
 from weakref import WeakKeyDictionary, ref
@@ -67,6 +68,10 @@ class Outbox:
         if len(waiting) >= _MOST or self._bytes >= _MOST_BYTES:
             self.flush()
 
+    def holds(self, socket: Socket) -> bool:
+        """Whether bytes for a socket wait."""
+        return any(each is socket for each, _data in self._waiting)
+
     def flush(self) -> None:
         """Send what waits."""
         waiting = self._waiting
@@ -79,7 +84,8 @@ class Outbox:
                 if not socket.is_closing():
                     socket.write(data)
             except Exception:  # noqa: BLE001 - the others' bytes must go out whatever is wrong here
-                socket.abort()
+                with contextlib.suppress(Exception):
+                    socket.abort()
 
 
 _outboxes: WeakKeyDictionary[Loop, Outbox] = WeakKeyDictionary()

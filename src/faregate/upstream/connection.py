@@ -96,6 +96,7 @@ class Connection(asyncio.Protocol):
         if len(body) <= _ONE_WRITE:
             self._outbox.write(transport, head + body if body else head)
         else:
+            self._outbox.flush()
             transport.write(head + body[:_ONE_WRITE])
             self._rest = memoryview(body)[_ONE_WRITE:]
             self._pump()
@@ -115,6 +116,7 @@ class Connection(asyncio.Protocol):
             and transport is not None
             and not transport.is_closing()
             and transport.get_write_buffer_size() == 0
+            and not self._outbox.holds(transport)  # an answer to what was not asked yet
         )
 
     def resume(self) -> None:
