@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import processes
+from tests.e2e import processes, wire
 from tests.e2e.processes import Gateway
 
 SECRET = "upstream-credential-0123456789"
@@ -37,6 +37,7 @@ class Odd(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     asked: dict[str, int] = {}  # noqa: RUF012 - one server a run
+    go = threading.Event()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -101,6 +102,14 @@ class Odd(BaseHTTPRequestHandler):
     def long_death(self, _body: Any) -> None:
         self.events(*[{**CHUNK, "padding": "x" * 400}] * 5000, done=False)
 
+    def spoils(self, _body: Any) -> None:
+        self.events(CHUNK, done=False)
+        self.wfile.flush()
+        assert Odd.go.wait(20)
+        error = {"error": {"message": "overloaded", "code": "500"}}
+        events = [b"data: %s\n\n" % json.dumps(each).encode() for each in (CHUNK, CHUNK, error)]
+        self.wfile.write(b"".join(events))
+
     def hangs(self, _body: Any) -> None:
         self.rfile.read(1)  # until the other side gives up
 
@@ -109,7 +118,7 @@ class Odd(BaseHTTPRequestHandler):
 
 
 NAMES = [name for name in vars(Odd) if not name.startswith(("_", "do_", "log", "answer", "events"))]
-MODELS = [name for name in NAMES if name not in ("asked", "protocol_version")]
+MODELS = [name for name in NAMES if name not in ("asked", "go", "protocol_version")]
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +213,21 @@ def test_a_flood_of_nothing_is_relayed_and_not_piled_up(odd: Gateway) -> None:
     assert streamed.done
     assert len(streamed.chunks) > 5000
     assert [each["total"] for each in charges(odd, streamed.headers)] == ["0.00039"]
+
+
+def test_words_that_came_with_an_error_reach_the_client_before_it(odd: Gateway) -> None:
+    Odd.go.clear()
+    connection = http.client.HTTPConnection("127.0.0.1", odd.port, timeout=20)
+    body = wire.chat("spoils", stream=True)
+    connection.request("POST", "/v1/chat/completions", body, odd.bearer)
+    answer = connection.getresponse()
+    said = answer.readline()  # the first words are there, so the others come in a read of their own
+    Odd.go.set()
+    said += answer.read()
+    connection.close()
+    events = [json.loads(each[6:]) for each in said.split(b"\n\n") if each]
+    assert ["choices" in each for each in events] == [True, True, True, False]
+    assert events[-1]["error"]["message"].endswith("overloaded")
 
 
 def test_a_long_stream_that_dies_is_counted_whole(odd: Gateway) -> None:

@@ -156,6 +156,23 @@ def test_an_error_event_is_an_error() -> None:
     assert caught.value.facts.status == 429
 
 
+@pytest.mark.parametrize(
+    ("last", "raised"),
+    [
+        (b'data: {"error":{"code":"429","message":"Too many requests"}}\n\n', StreamError),
+        (b"data: <html>\n\n", WireError),
+    ],
+)
+def test_words_before_an_error_in_the_same_read_go_out(
+    last: bytes, raised: type[Exception]
+) -> None:
+    tap = Tap(ROUTER, usage_asked=False)
+    out = tap.feed(b"".join(EVENTS[:4]) + last + EVENTS[5])
+    assert out.count(b"data: ") == 4
+    with pytest.raises(raised):
+        tap.check()
+
+
 @pytest.mark.parametrize("data", [b"data: <html>\n\n", b"data: [1]\n\n", b"data: {\n\n"])
 def test_an_event_that_is_no_object_is_an_error(data: bytes) -> None:
     with pytest.raises(WireError):

@@ -102,10 +102,12 @@ async def _first(chunks: AsyncIterator[bytes], tap: Tap) -> bytes:
     size = 0
     async for data in chunks:
         held.append(tap.feed(data))
+        tap.check()  # while nothing has gone out, an error is an answer of its own
         size += len(data)
         if tap.telling or tap.ended or size > _HELD:
             return b"".join(held)
     held.append(tap.finish())
+    tap.check()
     if not tap.complete:
         raise failures.CutOffError
     return b"".join(held)
@@ -163,11 +165,13 @@ async def _pump(
                     return
             elif out and not exchange.pass_on(out):
                 await exchange.write(out)
+            tap.check()
             if tap.ended:
                 return
         rest = tap.finish()
         if rest and not exchange.client.gone:
             await exchange.write(rest)
+        tap.check()
     if not tap.complete:
         raise failures.CutOffError
 

@@ -4,6 +4,7 @@ Chunks go out as they came but for the model's name. Only those that say somethi
 (the first, the finish, the usage, the trace, an error) are decoded.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,7 @@ class Tap:
 
     __slots__ = (
         "_decoder",
+        "_error",
         "_find",
         "_form",
         "_held",
@@ -78,6 +80,7 @@ class Tap:
         self._outlet = outlet
         self._usage_asked = usage_asked
         self._decoder = SseDecoder()
+        self._error: Exception | None = None
         self._find = b""
         self._put = b""
         self._form: ChunkForm | None = None
@@ -89,7 +92,7 @@ class Tap:
         self._seen_size = 0
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes that can go to the client now.
+        """The bytes that can go to the client now; then :meth:`check` has to be asked.
 
         Raises :class:`StreamError` for an error event, ``WireError`` for one that is no JSON,
         ``SseError`` for an endless one.
@@ -119,10 +122,10 @@ class Tap:
 
     def finish(self) -> bytes:
         """What an upstream that closed without a last blank line left behind."""
-        try:
+        # Half an event is nothing; whether the answer is whole, ``complete`` says.
+        with contextlib.suppress(openai_chat.WireError):
             return self._forward(self._decoder.finish())
-        except openai_chat.WireError:
-            return b""  # half an event is nothing; whether the answer is whole, ``complete`` says
+        return b""
 
     def last(self, usage: Mapping[str, Any], more: Mapping[str, Any]) -> bytes:
         """The end of the stream: the usage with its cost, where it was asked for, and [DONE].
@@ -157,7 +160,21 @@ class Tap:
     def _forward(self, events: list[Event]) -> bytes:
         if len(events) == 1 and not events[0].name:  # nearly always
             return self._pass(events[0].data)
-        return b"".join([self._named(event) for event in events if not self.ended])
+        passed: list[bytes] = []
+        for event in events:
+            if self.ended:
+                break
+            try:
+                passed.append(self._named(event))
+            except (StreamError, openai_chat.WireError) as error:
+                self._error = error
+                break
+        return b"".join(passed)
+
+    def check(self) -> None:
+        """Raise what came behind the bytes that :meth:`feed` or :meth:`finish` gave last."""
+        if self._error is not None:
+            raise self._error
 
     def _named(self, event: Event) -> bytes:
         passed = self._pass(event.data)
