@@ -1,6 +1,7 @@
 """Clients that take their time: heads, bodies, silence, answers nobody reads."""
 
 import asyncio
+import socket
 
 from tests.edge.strangers import (
     GET,
@@ -125,6 +126,30 @@ async def test_a_slow_reader_that_reads_is_not_given_up() -> None:
         for _ in range(15):
             await stranger.reader.readexactly(2_000_000)
             await elapse(0.03)
+
+
+@on_both_loops
+async def test_a_reader_slower_than_the_systems_queue_is_not_given_up() -> None:
+    lost: list[Call] = []
+
+    async def flood(call: Call) -> None:
+        await call.start()
+        while not call.client.gone:
+            await call.write(b"a" * 100_000)
+        lost.append(call)
+
+    async with serving(App(flood=flood), send_timeout=0.2) as site:
+        with socket.socket() as reader:
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            reader.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(reader, ("127.0.0.1", site.port))
+            await loop.sock_sendall(reader, b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
+            for _ in range(25):  # some hundred kilobytes of the megabytes on their way
+                await loop.sock_recv(reader, 16_384)
+                await elapse(0.04)
+            assert not lost
+        await until(lambda: bool(lost))
 
 
 @on_both_loops

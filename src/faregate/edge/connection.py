@@ -9,6 +9,7 @@ from faregate.edge import refusals
 from faregate.edge.cycle import Cycle, refuse_late
 from faregate.edge.reader import RequestReader
 from faregate.edge.refusals import Refusal, Refused
+from faregate.edge.unsent import unsent
 
 if TYPE_CHECKING:
     from faregate.edge.edge import Edge
@@ -138,7 +139,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
             self._close()
 
     def _judge_writing(self, now: float) -> None:
-        left = self._transport.get_write_buffer_size()
+        left = unsent(self._transport)
         if left < self._unsent:
             self._unsent = left
             self.deadline = now + self._limits.send_timeout
@@ -338,7 +339,7 @@ class EdgeProtocol(RequestReader, asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not keep up."""
         self.write_paused = True
-        self._unsent = self._transport.get_write_buffer_size()
+        self._unsent = unsent(self._transport)
         self.deadline = self.loop.time() + self._limits.send_timeout
 
     def resume_writing(self) -> None:

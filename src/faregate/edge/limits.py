@@ -30,7 +30,7 @@ class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     min_body_rate: int = 500
     """Bytes a second a body must average after ``body_timeout``: a modem's pace, not a drip's."""
     send_timeout: float = 120.0
-    """How long a client may take nothing of an answer that waits for it."""
+    """How long a client may take nothing of an answer that waits for it, from us or the system."""
     idle_timeout: float = 75.0
     """Keep-alive without a request: longer than the 60 s of the usual load balancers, so that
     they, not we, close first and no request meets a closing connection."""
