@@ -8,11 +8,13 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import uvloop
 
 from faregate.types import HttpRequest
+from faregate.upstream import dial
 from faregate.upstream import transport as module
 from faregate.upstream.limits import Limits
 from faregate.upstream.transport import Transport, shared
@@ -168,3 +170,35 @@ def test_importing_and_making_one_does_nothing() -> None:
     transport = Transport()
     assert transport.stats.open == 0
     assert transport._context is None
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_loop_closed_on_a_connection_that_begins_closes_nobody_elses_file(turns: int) -> None:
+    """uvloop closes a socket without telling its object, which would close the number again."""
+
+    def itself(_own: object, _ended: object) -> None:
+        pass
+
+    def begin_and_leave(port: int) -> None:
+        loop = uvloop.new_event_loop()
+        sock = socket.create_connection(("127.0.0.1", port))
+        work = dial._hand_over(loop, sock, asyncio.Protocol, None, "localhost")
+        task = loop.create_task(work)
+        task.add_done_callback(partial(itself, task))  # a cycle, for the collector to end
+        for _ in range(turns):
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+        loop.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is left behind says so
+        gc.collect()
+        gc.disable()
+        try:
+            begin_and_leave(listener.getsockname()[1])
+            files = [os.open(os.devnull, os.O_RDONLY) for _ in range(16)]
+            gc.collect()
+        finally:
+            gc.enable()
+        for file in files:
+            os.close(file)  # fails where somebody else did

@@ -134,7 +134,12 @@ class Connection(asyncio.Protocol):
         self._rest = None
         self._stop_timer()
         if self._transport is not None:
-            self._transport.abort()
+            try:
+                self._transport.abort()
+            except RuntimeError:
+                if not self._loop.is_closed():
+                    raise
+                # Whoever lets go of a call after its loop was closed has nobody left to tell.
 
     def abandon(self, release: Callable[["Connection"], None]) -> None:
         """Abort from a finaliser, which may run in any thread and after the loop has closed."""

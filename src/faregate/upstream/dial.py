@@ -55,6 +55,11 @@ async def dial(
         raise kind(f"{origin.peer}: the connection was closed during {during}") from None
 
 
+_handed_over: set[socket.socket] = set()
+"""Kept from the collector, which would close a socket whose loop was closed before it reaches the
+coroutine that knows the descriptor to be somebody else's by now."""
+
+
 async def _hand_over(
     loop: asyncio.AbstractEventLoop,
     sock: socket.socket,
@@ -63,6 +68,7 @@ async def _hand_over(
     host: str,
 ) -> _P:
     """Give a connected socket to the loop, which from here on owns it, also when this fails."""
+    _handed_over.add(sock)
     try:
         if context is None:
             _, protocol = await loop.create_connection(factory, sock=sock)
@@ -81,6 +87,8 @@ async def _hand_over(
             # close that number a second time, whoever has it by then.
             sock.detach()
         raise
+    finally:
+        _handed_over.discard(sock)
     return protocol
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from faregate.upstream.connection import Connection
+from faregate.upstream.deadline import Deadline
 from faregate.upstream.limits import Limits
 from faregate.upstream.proxies import Proxy
 from faregate.upstream.request_head import Origin
@@ -106,7 +107,7 @@ class Pool:
         """
         queued = False
         try:
-            async with asyncio.timeout(seconds):
+            with Deadline(seconds):
                 connection = self.take_idle(lane)
                 if connection is not None:
                     return connection
@@ -134,7 +135,7 @@ class Pool:
         self._lane_of.pop(dead, None)
         dead.abort()
         try:
-            async with asyncio.timeout(seconds):
+            with Deadline(seconds):
                 return await self._fill_slot(lane)
         except TimeoutError:
             raise ConnectTimeout(f"{lane.peer}: no connection within {seconds:g} s") from None
