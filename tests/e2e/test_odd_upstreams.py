@@ -15,6 +15,7 @@ from tests.e2e.processes import Gateway
 
 SECRET = "upstream-credential-0123456789"
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
+ODD_USAGE = b'{"prompt_tokens": 1000, "completion_tokens": 500, "queue_time": 1.50, "rate": 1e2}'
 MESSAGE = {"role": "assistant", "content": "Copenhagen."}
 WHOLE: dict[str, Any] = {
     "id": "1",
@@ -46,7 +47,7 @@ class Odd(BaseHTTPRequestHandler):
         getattr(self, name.replace("-", "_"))(body)
 
     def answer(self, status: int, found: Any, **headers: str) -> None:
-        data = json.dumps(found).encode()
+        data = found if isinstance(found, bytes) else json.dumps(found).encode()
         self.send_response(status)
         for key, value in {"content-type": "application/json", **headers}.items():
             self.send_header(key.replace("_", "-"), value)
@@ -67,6 +68,10 @@ class Odd(BaseHTTPRequestHandler):
 
     def never_streams(self, _body: Any) -> None:
         self.answer(200, {**WHOLE, "usage": USAGE})
+
+    def writes_its_own_way(self, _body: Any) -> None:
+        head = json.dumps(WHOLE).encode().removesuffix(b"}")
+        self.answer(200, head + b', "usage": ' + ODD_USAGE + b"}")
 
     def no_usage(self, body: Any) -> None:
         if body.get("stream"):
@@ -160,6 +165,15 @@ def test_a_whole_answer_to_a_stream_is_streamed_and_paid_for_once(odd: Gateway) 
     assert streamed.chunks[0]["choices"][0]["delta"]["content"] == "Copenhagen."
     assert streamed.chunks[-1]["usage"]["cost_details"]["total"] == "0.00039"
     assert Odd.asked == {"never-streams": 1}
+
+
+def test_the_providers_own_numbers_stay_as_it_wrote_them(odd: Gateway) -> None:
+    with wire.Raw(odd.port) as raw:
+        raw.send(wire.request(odd, wire.chat("writes-its-own-way"), "Connection: close"))
+        status, _, answer = wire.parsed(raw.rest())
+    assert status == 200
+    kept = ODD_USAGE.removesuffix(b"}").replace(b", ", b",").replace(b": ", b":")
+    assert b'"usage":' + kept + b',"cost":0.00039' in answer
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,20 @@ def test_usage_on_every_chunk_is_priced_on_the_last_one_only() -> None:
     assert chunks[-1]["usage"]["prompt_tokens"] == 2
 
 
+def test_the_providers_numbers_stay_as_they_were_written() -> None:
+    usage = b'{"prompt_tokens":3,"queue_time":1.50,"rate":1e2,"parts":[ 0.10 ]}'
+    tap = Tap(ROUTER, usage_asked=True)
+    out = tap.feed(b'data: {"choices":[],"model":"m","usage":%s}\n\n' % usage) + tap.last(COST, {})
+    assert usage[:-1] + b',"cost":' in out
+
+
+@pytest.mark.parametrize("usage", [b"5", b'"much"', b"[1]"])
+def test_a_usage_that_is_no_object_gives_way_to_ours(usage: bytes) -> None:
+    tap = Tap(ROUTER, usage_asked=True)
+    out = tap.feed(b'data: {"choices":[],"model":"m","usage":%s}\n\n' % usage) + tap.last(COST, {})
+    assert payloads(out)[-1]["usage"] == COST
+
+
 def test_an_error_event_is_an_error() -> None:
     tap = Tap(ROUTER, usage_asked=False)
     with pytest.raises(StreamError) as caught:

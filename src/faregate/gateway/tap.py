@@ -136,8 +136,7 @@ class Tap:
         if not self._usage_asked:
             return DONE_EVENT
         members: dict[str, Any] = dict(splice.open_object(held)) if held else self._empty()
-        said = splice.value_of(members, "usage") if held else None
-        members["usage"] = {**(said or {}), **usage}
+        members["usage"] = splice.laid_over(members.get("usage"), usage)
         members |= more
         members["model"] = self._outlet.shown_model(self.reading.model)
         return b"data: " + bytes(splice.raw(members)) + b"\n\n" + DONE_EVENT

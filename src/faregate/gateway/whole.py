@@ -77,8 +77,11 @@ async def _reply(passage: Passage, outlet: Outlet, answer: Answer, members: spli
         reading.see(openai_chat.decode_answer(answer.body))
         usage = reading.usage() or await count(passage.asked.members, reading)
     passage.charge(outlet, reading, usage)
-    said = reading.raw_usage or usage_fields(usage)
-    changed: dict[str, Any] = {"usage": {**said, **passage.cost}}
+    if reading.raw_usage is None:
+        said = {**usage_fields(usage), **passage.cost}
+    else:
+        said = splice.laid_over(members["usage"], passage.cost)
+    changed: dict[str, Any] = {"usage": said}
     if reading.model:
         changed["model"] = outlet.shown_model(reading.model)
     passage.status = 200

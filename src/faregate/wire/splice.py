@@ -57,6 +57,17 @@ def text_of(members: Members, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def laid_over(found: Raw | None, own: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with members of ours in place of, or behind, its own; ours alone where ``found``
+    is no object. Every number of it stays as it was written."""
+    if found is None:
+        return dict(own)
+    try:
+        return {**_open(found), **own}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return dict(own)
+
+
 def raw(value: Any) -> Raw:
     """A value as a member."""
     return Raw(_close(value))
