@@ -146,7 +146,7 @@ async def emptied(name: str) -> None:
     # Deleting is quicker than truncating: there are few rows and many partitions.
     tables = ["calls", "call_tags", "adjustments", "series", "units", "entities", "audit"]
     tables += ["rollup_day", "rollup_month", "rollup_day_by_tag", "rollup_month_by_tag"]
-    tables += ["rollup_day_by_name", "contents", "calendar"]
+    tables += ["rollup_day_by_name", "contents", "calendar", "revised_days"]
     await on_server(
         f"SET search_path TO {name}; SET session_replication_role TO replica; "
         + "; ".join(f"DELETE FROM {table}" for table in tables)

@@ -125,6 +125,7 @@ async def _compare(
             await store.append(batch)
         backend.fuse = -1
         await twin.append(batch)
+        await _same_days(store, twin)
         left -= set(chosen) or left
         if instructions.draw(st.integers(0, 3), "more") == 0:
             await twin.append(rows)
@@ -186,9 +187,30 @@ _BY_DAY: tuple[tuple[tuple[Dimension, ...], Filter], ...] = (
 """Questions that the sums by a single name answer."""
 
 
+_BY_NAMES: tuple[tuple[tuple[Dimension, ...], Filter], ...] = (
+    (("day", "key", "deployment"), Filter()),
+    (("tag", "day", "served_model"), Filter(deployment=("a", "b"))),
+    (("team", "day"), Filter(key=("a",))),
+    (("key", "day", "team"), Filter(tag="x")),
+    (("day",), Filter(tag="", key=("a", "ü"))),
+)
+"""Questions that are answered from the days a process keeps."""
+
+
+async def _same_days(store: Store, twin: Store) -> None:
+    """Both answer alike, whatever was asked before, a page at a time as well."""
+    for by, only in _BY_NAMES:
+        whole = await twin.spend(by, only=only)
+        assert await store.spend(by, only=only) == whole, (by, only)
+        for skip, limit in ((0, 1), (2, 3), (1, 100), (0, 0)):
+            page = await store.spend(by, only=only, skip=skip, limit=limit)
+            assert page == whole[skip : skip + limit], (by, only, skip, limit)
+
+
 async def _same(store: Store, twin: Store) -> None:
     """Both answer alike."""
     assert (await store.rows(Filter(), limit=100)) == (await twin.rows(Filter(), limit=100))
+    await _same_days(store, twin)
     questions: tuple[tuple[Dimension, ...], ...]
     questions = (("day", "key", "tag"), ("served_model", "deployment"), ("team", "provider"), ())
     for by in questions:

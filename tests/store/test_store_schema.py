@@ -89,7 +89,7 @@ async def test_sums_by_name_are_made_from_the_sums_there_are(url: str) -> None:
     await store.open()
     await store.append(rows)
     before = [await spent(store, payer, name, 0.0, 86_400) for payer, name in questions]
-    for table in ("rollup_day_by_name", "contents", "calendar"):
+    for table in ("rollup_day_by_name", "contents", "calendar", "revised_days"):
         await run(store, f"DROP TABLE {table}")
     await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
     await store.close()
@@ -109,6 +109,7 @@ async def test_a_ledger_without_a_calendar_has_days_of_utc_that_can_be_moved(url
     await store.append(rows)
     before = await store.spend(("day", "key"))
     await run(store, "DROP TABLE calendar")
+    await run(store, "DROP TABLE revised_days")
     await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '0004'")
     await store.close()
     await store.open()
@@ -131,14 +132,14 @@ async def test_a_newer_schema_is_left_alone(url: str) -> None:
     await run(store, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     await store.close()
     older = store_at(url, Path())
-    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0005"):
+    with pytest.raises(LedgerVersionError, match=r"newer Faregate \(schema 9999; .* up to 0006"):
         await older.open()
     with pytest.raises(LedgerError, match="not open"):
         await older.append([a_row(2)])
     # The version that wrote it finds everything there.
     engine = older._backend.make_engine()
     async with older._backend.writing(engine) as connection:
-        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0005'")
+        await connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0006'")
     await engine.dispose()
     await store.open()
     assert await store.row(a_row().call_id) is not None

@@ -109,6 +109,30 @@ async def test_nothing_is_a_line_of_zero_in_total_and_none_by_group(store: Store
     assert await store.spend(("day", "tag"), only=Filter(key=("x",))) == []
 
 
+async def test_a_page_of_many_groups(store: Store) -> None:
+    chance = random.Random(5)
+    await store.append(
+        [
+            a_row(n, NOON + n % 3 * DAY, key=f"k{n % 40}", team=f"t{n % 7}",
+                  receipt=a_receipt(a_charge(chance.choice((5, 60, 700, 8_000)))))
+            for n in range(200)
+        ]
+    )  # fmt: skip
+    questions: tuple[tuple[Dimension, ...], ...] = (
+        ("day", "key", "team"),
+        ("day", "key"),
+        ("key",),
+    )
+    for by in questions:
+        whole = await store.spend(by)
+        assert whole == sorted(whole, key=lambda line: (-line.spend, line.group))
+        for skip, limit in ((0, 2), (3, 5), (10, 30), (len(whole) - 1, 9), (len(whole), 5)):
+            page = await store.spend(by, skip=skip, limit=limit)
+            assert page == whole[skip : skip + limit], (by, skip, limit)
+    (total,) = await store.spend((), limit=5)
+    assert total.calls == 200
+
+
 @pytest.mark.parametrize(
     ("by", "only", "said"),
     [
@@ -139,6 +163,9 @@ async def test_amounts_beyond_64_bits_add_up(store: Store) -> None:
     (tagged,) = await store.spend((), only=Filter(tag="t"))
     assert tagged.spend == 30 * huge
     assert sum(line.spend for line in await store.spend(("day",))) == 60 * huge
+    assert sum(line.spend for line in await store.spend(("day", "key", "team"))) == 60 * huge
+    (at_noon, *_) = await store.spend(("day", "key", "team"))
+    assert at_noon.spend == 31 * huge
     await store.adjust(call_id(100), a_receipt(a_charge(1)), reason="", at=NOON)
     (total,) = await store.spend(())
     assert total.spend == 59 * huge + 1

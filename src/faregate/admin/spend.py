@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -15,6 +16,8 @@ from faregate.errors import BadRequestError
 from faregate.store.protocol import DIMENSIONS, Dimension, SpendLine
 
 table = Table("spend")
+_PLACES = range(2 * 10**9)
+"""In a list of any length: only the lines of a page are made."""
 
 
 class Sums(Shown):
@@ -80,20 +83,21 @@ async def get_spend(who: Who, asked: Annotated[SpendQuery, Query()]) -> SpendPag
     today = calendar.today(now)
     since, until = day("since", asked.since, today), day("until", asked.until, today)
     only = spend_filter(who, asked)
-    lines = await store.spend(by, only=only, since=since, until=until) if by else []
-    if lines and "tag" not in by:
-        total = add(lines)
-    else:
-        total = (await store.spend((), only=only, since=since, until=until))[0]
-    cut = page_by_place(lines, asked.cursor, asked.limit)
+    ask = partial(store.spend, only=only, since=since, until=until)
+    places = page_by_place(_PLACES, asked.cursor, asked.limit)
+    skip = places.data[0]
+    lines = await ask(by, skip=skip, limit=asked.limit + 1) if by else []
+    more = len(lines) > asked.limit
+    whole = bool(lines) and not (skip or more or "tag" in by)
+    total = add(lines) if whole else (await ask(()))[0]
     return SpendPage(
         by=list(by),
         calendar=days_of(calendar, now),
         since=None if since is None else since.isoformat(),
         until=None if until is None else until.isoformat(),
-        data=[show_group(by, each) for each in cut.data],
+        data=[show_group(by, each) for each in lines[: asked.limit]],
         total=show_sums(total),
-        next=cut.next,
+        next=places.next if more else None,
     )
 
 

@@ -23,6 +23,7 @@ from faregate.store.calls import (
     row_of,
 )
 from faregate.store.errors import LedgerError, UnknownCallError
+from faregate.store.kept_days import KeptDays
 from faregate.store.migrate import check, one_at_a_time, upgrade
 from faregate.store.protocol import (
     Change,
@@ -56,6 +57,7 @@ class DatabaseStore:
         self._backend = backend
         self._engine: AsyncEngine | None = None
         self._sums = Sums(backend)
+        self._kept_days = KeptDays()
         self._calendar = Calendar()
         self._moved: Calendar | None = None
 
@@ -209,10 +211,13 @@ class DatabaseStore:
         only: Filter | None = None,
         since: date | None = None,
         until: date | None = None,
+        skip: int = 0,
+        limit: int | None = None,
     ) -> list[SpendLine]:
         """Spend by any dimensions, from the roll-ups."""
+        asked = spending.Question(by, only or Filter(), since, until, skip, limit)
         async with self._reading(whole=True) as connection:
-            return await spending.spend(connection, by, only or Filter(), since, until)
+            return await spending.spend(connection, asked, self._kept_days)
 
     async def spent(self, questions: Sequence[SpentBy]) -> list[list[tuple[float, Usd]]]:
         """What budgets have spent from an instant on, by slots."""

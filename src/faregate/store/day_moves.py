@@ -70,7 +70,7 @@ async def move(
         else:
             stretch = await _bounded(connection, stretch, batch)
             rows = await _rows(connection, stretch)
-            learnt = await sums.add_up(connection, *moves(rows, stretch))
+            learnt = await sums.revise(connection, *moves(rows, stretch))
             await _clear(connection, stretch)
             calendar, count = calendar.moved(stretch.since), len(rows)
     if calendar.pieces != before.pieces:

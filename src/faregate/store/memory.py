@@ -156,6 +156,8 @@ class MemoryStore:
         only: Filter | None = None,
         since: date | None = None,
         until: date | None = None,
+        skip: int = 0,
+        limit: int | None = None,
     ) -> list[SpendLine]:
         """Spend by any dimensions."""
         self._check()
@@ -175,7 +177,7 @@ class MemoryStore:
             ):
                 group = tuple(str(named[name]) for name in by)
                 add(groups.setdefault(group, [0] * len(amounts)), amounts)
-        return spending.lines(groups, by)
+        return spending.lines(groups, by)[skip:][:limit]
 
     def _lines(
         self, by: Sequence[Dimension], only: Filter

@@ -122,7 +122,7 @@ class Duration(Struct, frozen=True):
     ended: float
 
 
-class SpendLine(Struct, frozen=True, kw_only=True):
+class SpendLine(Struct, frozen=True, kw_only=True, gc=False):
     """One group of a question about spend."""
 
     group: tuple[str, ...]
@@ -288,8 +288,11 @@ class Store(Protocol):
         only: Filter | None = None,
         since: date | None = None,
         until: date | None = None,
+        skip: int = 0,
+        limit: int | None = None,
     ) -> list[SpendLine]:
-        """Spend by any dimensions, from the daily roll-ups, the dearest group first.
+        """Spend by any dimensions, from the daily roll-ups, the dearest group first; of many groups
+        those after the first ``skip``, at most ``limit``.
 
         ``since`` is included, ``until`` is not. ``by=()`` is one line for everything. By ``tag`` a
         call counts once under each of its tags, and one without any under the empty text. Raises

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from faregate.core.budget import PAYERS, Payer
 from faregate.money import Usd
 from faregate.store.calendar import Calendar
+from faregate.store.packing import MICRO
 from faregate.store.protocol import SpentBy
 from faregate.store.rollup import DAY
-from faregate.store.spending import MICRO
 from faregate.store.tables import rollup_day_by_name
 from faregate.store.text import clean, microseconds, seconds
 

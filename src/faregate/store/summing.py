@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faregate.store import documents
@@ -16,6 +16,7 @@ from faregate.store.rollup import COUNTS, TOKENS, Amounts, Series, Share, by_nam
 from faregate.store.spending import numbers_of
 from faregate.store.tables import (
     NAMES,
+    revised_days,
     rollup_day,
     rollup_day_by_name,
     rollup_day_by_tag,
@@ -56,7 +57,7 @@ class Sums:
         days = [(calendar.day(each.started), each) for each in fresh]
         own = fold(((day, s), a) for day, each in days for s, a in each.shares)
         tagged = fold(((day, s), a) for day, each in days for s, a in each.tag_shares)
-        return await self.add_up(connection, own, tagged)
+        return await self._add_up(connection, own, tagged)
 
     async def move(
         self,
@@ -66,9 +67,29 @@ class Sums:
         tagged: Iterable[Share],
     ) -> Known:
         """Add differences to a day. Give what it returns to :meth:`learn` after the commit."""
-        return await self.add_up(
+        return await self.revise(
             connection, fold(((day, s), a) for s, a in own), fold(((day, s), a) for s, a in tagged)
         )
+
+    async def revise(self, connection: AsyncConnection, own: Daily, tagged: Daily) -> Known:
+        """Change sums of rows that were counted before, and note which days are not as they were.
+
+        New rows need no note: the day has more calls then. Whatever changes sums and counts no new
+        row comes this way, or processes go on with what they have read of the day before.
+        """
+        learnt = await self._add_up(connection, own, tagged)
+        days = sorted({day for each in (own, tagged) for day, _series in each})
+        if days:
+            await connection.execute(
+                documents.insert_or_ignore(connection, revised_days),
+                [{"day": day, "times": 0} for day in days],
+            )
+            await connection.execute(
+                update(revised_days)
+                .where(revised_days.c.day.in_(days))
+                .values(times=revised_days.c.times + 1)
+            )
+        return learnt
 
     def learn(self, learnt: Known) -> None:
         """Remember what a transaction found, now that it is committed."""
@@ -77,7 +98,7 @@ class Sums:
         self._known.series.update(learnt.series)
         self._known.units.update(learnt.units)
 
-    async def add_up(self, connection: AsyncConnection, own: Daily, tagged: Daily) -> Known:
+    async def _add_up(self, connection: AsyncConnection, own: Daily, tagged: Daily) -> Known:
         """Let every roll-up follow. Give what it returns to :meth:`learn` after the commit.
 
         Everything is written in one order, by whichever process, so that none waits for another

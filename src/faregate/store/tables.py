@@ -188,6 +188,15 @@ calendar = Table(
 )
 """From which instant on days are those of which zone; the first piece begins at 0."""
 
+revised_days = Table(
+    "revised_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    _whole("times"),
+)
+"""How often the sums of a day were changed by anything but new rows. With the number of its calls
+it says whether a day is as it was when somebody read it."""
+
 units = Table("units", metadata, Column("unit", String(32), primary_key=True))
 """The units that ever occurred. Most ledgers see four of twelve, and what never occurred need not
 be summed."""

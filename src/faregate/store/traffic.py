@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faregate.money import Usd
 from faregate.store.calendar import Calendar
+from faregate.store.packing import MICRO
 from faregate.store.periods import EPOCH
 from faregate.store.protocol import SpendLine, Store, Traffic
-from faregate.store.spending import MICRO
 from faregate.store.tables import calls
 from faregate.store.text import clean, microseconds, seconds
 
