@@ -71,6 +71,7 @@ def test_the_flows_of_a_router_are_walked_and_opened_with_keys(
     row = page.locator(f"#row-{wanted}")
     expect(row).to_be_visible()
     page = watched.open("router?days=1")
+    expect(page.get_by_test_id("verdict").first).to_contain_text("router")  # was it worth it?
     name = "From requested to served model, azure-model-router/azure-model-router"
     flows = page.get_by_role("application", name=name)
     flows.focus()

@@ -3,6 +3,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Split } from "lucide-react";
 import { useState } from "react";
 import { Refresh, Top } from "../../app/Shell";
+import { useSession } from "../../app/session";
 import { type RouterUse, type SpendGroup } from "../../client/api";
 import { colours } from "../../shared/charts";
 import { Money } from "../../shared/figures";
@@ -16,6 +17,7 @@ import { daysOf, ledgerDay } from "../../shared/time";
 import { SpendChart } from "../usage/SpendChart";
 import { askRouter } from "./ask";
 import { LatencyCard } from "./Latency";
+import { WorthIt } from "./WorthIt";
 import "./router.css";
 
 const route = getRouteApi("/router");
@@ -25,6 +27,7 @@ export function RouterPage() {
   const { baseline } = search;
   const days = String(daysOf(search.days, 30));
   const navigate = route.useNavigate();
+  const { mayChange } = useSession();
   const since = ledgerDay(Number(days) - 1);
   const { data, error, isFetching, refetch } = useQuery({
     ...askRouter(search),
@@ -56,6 +59,11 @@ export function RouterPage() {
                 A deployment whose model is <code>azure_ai/model_router/…</code> appears here: what it chose, what its fee
                 was, and what one fixed model would have cost instead.
               </p>
+              {mayChange && (
+                <Link to="/models" search={{ add: "1" }} className="button primary">
+                  Add a model router
+                </Link>
+              )}
             </Empty>
           </div>
         )}
@@ -124,6 +132,7 @@ function Use({
             {use.total.calls ? <Money value={use.per_1000_calls} minimum={use.total.minimum} /> : <span className="dim">–</span>}
           </Figure>
         </div>
+        <WorthIt use={use} />
       </section>
       {second && use.total.calls > 0 && (
         <>
@@ -219,7 +228,7 @@ function Baselines({ use, baseline, onBaseline }: { use: RouterUse; baseline: st
       <header>
         <h2>Against one fixed model</h2>
       </header>
-      <div className="body column">
+      <div className="body column fixed">
         <ul className="baselines">
           <li>
             <span className="cut">
@@ -229,25 +238,24 @@ function Baselines({ use, baseline, onBaseline }: { use: RouterUse; baseline: st
               <i style={{ width: `${(size(use.total.spend) / most) * 100}%` }} />
             </span>
             <Money value={use.total.spend} minimum={use.total.minimum} />
-            <span />
+            <span className="end" />
           </li>
           {use.baselines.map((each) => (
             <li key={each.model} title={each.reason}>
-              <span className="cut">{each.model}</span>
+              <span className="cut" title={each.model}>{each.model}</span>
               <span className="bar-back">
                 <i className="other" style={{ width: `${(size(each.would_cost) / most) * 100}%` }} />
               </span>
               <span>{each.would_cost === null ? <span className="dim">not known</span> : <Money value={each.would_cost} />}</span>
               <span className="end">
-                {each.saved === null ? (
-                  each.would_cost === null && <Tag title={each.reason}>{each.reason || "not known"}</Tag>
-                ) : (
+                {each.saved !== null && (
                   <Tag tone={each.saved.startsWith("-") ? "bad" : "good"} title={exact(each.saved)}>
                     {each.saved.startsWith("-") ? "router dearer" : "router cheaper"}{" "}
                     {size(each.would_cost) > 0 && percent(Math.abs(size(each.saved) / size(each.would_cost)))}
                   </Tag>
                 )}
               </span>
+              {each.would_cost === null && each.reason && <span className="why dim">{each.reason}</span>}
             </li>
           ))}
         </ul>
