@@ -141,3 +141,22 @@ def test_a_zone_that_the_browser_does_not_know_is_its_own(watched: Watched) -> N
     page.evaluate("localStorage.setItem('faregate.zone', 'Mars/Olympus')")
     page.reload()
     expect(page.get_by_text("Times are shown in Europe/Berlin")).to_be_visible()
+
+
+def test_a_page_that_nobody_sends_is_told_below_the_navigation(watched: Watched) -> None:
+    """Not the browser's own page about it, from which nothing leads back."""
+    away = "**/assets/PricesPage-*"
+    watched.page.route(away, lambda route: route.abort())
+    watched.page.route("**/ui/theme.js", lambda route: route.abort())
+    page = watched.page
+    page.goto(f"{watched.home}/ui/logs")
+    page.get_by_role("link", name="Prices", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("the gateway does not answer")
+    page.get_by_role("button", name="Load the page again").click()
+    expect(page.get_by_role("button", name="Load the page again")).to_be_enabled()
+    page.get_by_role("link", name="Usage", exact=True).click()
+    expect(page.get_by_role("heading", name="Usage")).to_be_visible()
+    page.unroute(away)
+    page.get_by_role("link", name="Prices", exact=True).click()
+    expect(page.get_by_label("Find a price")).to_be_visible()
+    watched.problems.clear()  # the browser's own words about it

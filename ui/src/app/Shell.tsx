@@ -3,6 +3,7 @@ import { Clock, Keyboard, LogOut, MenuIcon, Monitor, Moon, RefreshCw, Search, Su
 import { createContext, Fragment, type ReactNode, Suspense, use, useEffect, useState } from "react";
 import { Button, Empty, ErrorBox, IconButton, Menu } from "../shared/kit";
 import { choose, useChosen } from "../shared/settings";
+import { answers, Unreachable } from "./loading";
 import { Palette } from "./Palette";
 import { PLACES } from "./places";
 import { useSession } from "./session";
@@ -144,7 +145,7 @@ export function Top({ title, children }: { title: ReactNode; children?: ReactNod
 
 export function Refresh({ busy, onClick }: { busy: boolean; onClick: () => void }) {
   return (
-    <IconButton label="Refresh (r)" data-shortcut="r" onClick={onClick} disabled={busy}>
+    <IconButton label="Refresh (r)" className="refresh" data-shortcut="r" onClick={onClick} disabled={busy}>
       <RefreshCw size={14} className={busy ? "spin" : ""} />
     </IconButton>
   );
@@ -166,22 +167,32 @@ export function NotFound() {
 /** What is shown instead of a page that failed; after an upgrade its files may be gone. */
 export function Broken({ error }: { error: unknown }) {
   const navigate = useNavigate();
-  const gone = error instanceof Error && /import|preload/i.test(error.message);
+  const [asking, setAsking] = useState(false);
+  const away = error instanceof Unreachable;
+  const gone = !away && error instanceof Error && /import|preload/i.test(error.message);
+  const again = async () => {
+    setAsking(true);
+    if (!away || (await answers())) location.reload();
+    else setAsking(false);
+  };
   return (
-    <main className="content">
-      <ErrorBox
-        error={
-          gone
-            ? "A part of this page could not be loaded: the gateway was upgraded since the page was opened, or it does not answer."
-            : error
-        }
-      />
-      <div className="row">
-        <Button kind="primary" onClick={() => location.reload()}>
-          Load the page again
-        </Button>
-        <Button onClick={() => void navigate({ to: "/" })}>To the overview</Button>
-      </div>
-    </main>
+    <>
+      <Top title="This page failed" />
+      <main className="content">
+        <ErrorBox
+          error={
+            gone
+              ? "A part of this page could not be loaded: the gateway was upgraded since the page was opened, or it does not answer."
+              : error
+          }
+        />
+        <div className="row">
+          <Button kind="primary" busy={asking} onClick={() => void again()}>
+            Load the page again
+          </Button>
+          <Button onClick={() => void navigate({ to: "/" })}>To the overview</Button>
+        </div>
+      </main>
+    </>
   );
 }

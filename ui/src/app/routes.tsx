@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { askFirst } from "./asks";
+import { loaded } from "./loading";
 import { CALL_LISTS, CALL_TEXTS, parseSearch, type Search, searchOf, SPEND_LISTS, stringifySearch } from "./search";
 import { Broken, NotFound, Shell } from "./Shell";
 
@@ -21,7 +22,7 @@ const overview = createRoute({
   path: "/",
   ...drawnOnce("/"),
   validateSearch: searchOf([], ["days"]),
-  component: lazyRouteComponent(() => import("../features/overview/OverviewPage"), "OverviewPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/overview/OverviewPage")), "OverviewPage"),
 });
 
 const logs = createRoute({
@@ -29,7 +30,7 @@ const logs = createRoute({
   path: "/logs",
   ...drawnOnce("/logs"),
   validateSearch: searchOf(CALL_LISTS, [...CALL_TEXTS, "call", "live"]),
-  component: lazyRouteComponent(() => import("../features/logs/LogsPage"), "LogsPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/logs/LogsPage")), "LogsPage"),
 });
 
 const usage = createRoute({
@@ -37,7 +38,7 @@ const usage = createRoute({
   path: "/usage",
   ...drawnOnce("/usage"),
   validateSearch: searchOf(SPEND_LISTS, ["tag", "by", "days", "since", "until", "chart"]),
-  component: lazyRouteComponent(() => import("../features/usage/UsagePage"), "UsagePage"),
+  component: lazyRouteComponent(loaded(() => import("../features/usage/UsagePage")), "UsagePage"),
 });
 
 const routing = createRoute({
@@ -45,21 +46,21 @@ const routing = createRoute({
   path: "/router",
   ...drawnOnce("/router"),
   validateSearch: searchOf(["baseline"], ["days", "deployment"]),
-  component: lazyRouteComponent(() => import("../features/router/RouterPage"), "RouterPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/router/RouterPage")), "RouterPage"),
 });
 
 const playground = createRoute({
   ...below,
   path: "/playground",
   validateSearch: searchOf(["model"], ["system", "prompt", "temperature", "max_tokens", "stream"]),
-  component: lazyRouteComponent(() => import("../features/playground/PlaygroundPage"), "PlaygroundPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/playground/PlaygroundPage")), "PlaygroundPage"),
 });
 
 const models = createRoute({
   ...below,
   path: "/models",
   validateSearch: searchOf([], ["q", "deployment", "add"]),
-  component: lazyRouteComponent(() => import("../features/models/ModelsPage"), "ModelsPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/models/ModelsPage")), "ModelsPage"),
 });
 
 const prices = createRoute({
@@ -67,49 +68,49 @@ const prices = createRoute({
   path: "/prices",
   ...drawnOnce("/prices"),
   validateSearch: searchOf([], ["q", "provider", "unit", "scope", "tier", "added", "history", "price", "add", "model"]),
-  component: lazyRouteComponent(() => import("../features/prices/PricesPage"), "PricesPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/prices/PricesPage")), "PricesPage"),
 });
 
 const keys = createRoute({
   ...below,
   path: "/keys",
   validateSearch: searchOf([], ["q", "team", "user", "key", "add"]),
-  component: lazyRouteComponent(() => import("../features/keys/KeysPage"), "KeysPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/keys/KeysPage")), "KeysPage"),
 });
 
 const teams = createRoute({
   ...below,
   path: "/teams",
   validateSearch: searchOf([], ["q", "team", "add"]),
-  component: lazyRouteComponent(() => import("../features/teams/TeamsPage"), "TeamsPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/teams/TeamsPage")), "TeamsPage"),
 });
 
 const users = createRoute({
   ...below,
   path: "/users",
   validateSearch: searchOf([], ["q", "user", "add"]),
-  component: lazyRouteComponent(() => import("../features/users/UsersPage"), "UsersPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/users/UsersPage")), "UsersPage"),
 });
 
 const budgets = createRoute({
   ...below,
   path: "/budgets",
   validateSearch: searchOf([], ["scope", "add"]),
-  component: lazyRouteComponent(() => import("../features/budgets/BudgetsPage"), "BudgetsPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/budgets/BudgetsPage")), "BudgetsPage"),
 });
 
 const settings = createRoute({
   ...below,
   path: "/settings",
   validateSearch: searchOf([], ["q", "changed"]),
-  component: lazyRouteComponent(() => import("../features/settings/SettingsPage"), "SettingsPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/settings/SettingsPage")), "SettingsPage"),
 });
 
 const audit = createRoute({
   ...below,
   path: "/audit",
   validateSearch: searchOf([], ["kind", "id", "actor"]),
-  component: lazyRouteComponent(() => import("../features/settings/AuditPage"), "AuditPage"),
+  component: lazyRouteComponent(loaded(() => import("../features/settings/AuditPage")), "AuditPage"),
 });
 
 export const router = createRouter({
@@ -132,6 +133,7 @@ export const router = createRouter({
   parseSearch,
   stringifySearch,
   defaultPreload: false,
+  defaultErrorComponent: Broken, // below the navigation, which stays
   scrollRestoration: true,
 });
 
