@@ -14,7 +14,11 @@ def test_a_gateway_without_models_leads_to_the_first_one(
     open_browser: Opener, ui_emulator: Emulator, tmp_path: Path
 ) -> None:
     with processes.gateway(tmp_path, "model_list: []\n") as running:
-        page = open_browser(home=running.url).open()
+        watched = open_browser(home=running.url)
+        page = watched.open("playground")
+        expect(page.get_by_role("link", name="Add a model")).to_be_visible()
+        expect(page.get_by_label("Prompt", exact=True)).not_to_be_visible()
+        page = watched.open()
         page.get_by_role("link", name="Add a model").click()
         form = page.get_by_role("dialog")
         form.get_by_label("Deployment name").fill("model-router")

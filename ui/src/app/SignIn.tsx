@@ -67,7 +67,7 @@ export function SignIn({ why, onSignedIn }: { why: string; onSignedIn: (session:
         <Field
           label="Key"
           wrong={wrong || undefined}
-          hint="The master key, or a key of your own. It becomes a session cookie and is not kept."
+          hint="The master key, which the gateway prints when it makes one, or any key it gave out. It becomes a session cookie and is not kept."
         >
           {(id) => (
             <Input

@@ -57,12 +57,14 @@ export function Shortcuts({ onClose }: { onClose: () => void }) {
     [["?"], "This list"],
     [["/"], "Find on this page"],
     [["r"], "Refresh"],
-    [["n"], "New: key, team, user, budget, price"],
+    [["n"], "New: model, price, key, team, user, budget"],
     [["d"], "Dark or light"],
     [["Esc"], "Close what is open"],
+    [["f"], "Add a filter (Logs)"],
     [["j"], "Next call (Logs)"],
     [["k"], "Call before (Logs)"],
     [["↵"], "Open the call (Logs)"],
+    [["Ctrl", "↵"], "Run (Playground)"],
   ];
   return (
     <Modal title="Keyboard shortcuts" onClose={onClose}>

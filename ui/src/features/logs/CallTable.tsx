@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Inbox, Search, SearchX } from "lucide-react";
 import { type KeyboardEvent, memo, useEffect, useLayoutEffect, useRef, useState } from "react";
@@ -110,6 +111,9 @@ export function CallTable({
     ) : (
       <Empty icon={<Inbox size={26} aria-hidden />} title="No calls yet">
         <p>Every call through the gateway is listed here a moment after it has ended.</p>
+        <Link to="/playground" className="button">
+          Make one in the playground
+        </Link>
       </Empty>
     );
   return (

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { Boxes, Terminal } from "lucide-react";
+import { Terminal } from "lucide-react";
+import { NoModel } from "../../app/NoModel";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
 import { api, gateway, type Overview, type Period, type Sums } from "../../client/api";
@@ -134,13 +135,12 @@ function Spend({ title, period, days }: { title: string; period: Period; days: s
       <div className="big">
         <Money value={period.now.spend} minimum={period.now.minimum} />
       </div>
-      <div className="dim row">
+      <div className="dim row wrap">
         {moved && <span className="delta">{moved}</span>}
-        <span className="cut">
+        <span className="grow">
           {moved ? "against " : "before "}
-          <Money value={period.before.spend} />
+          <Money value={period.before.spend} minimum={period.before.minimum} />
         </span>
-        <span className="grow" />
         <span className="number">
           {count(period.now.calls)} {period.now.calls === 1 ? "call" : "calls"}
         </span>
@@ -221,26 +221,9 @@ function Quality({ sums, since }: { sums: Sums; since: string }) {
 
 /** What to do first: add a model, then call it. */
 function NoCalls() {
-  const { mayChange } = useSession();
   const me = api.useQuery("get", "/api/me");
   const [model] = me.data?.models ?? [];
-  if (me.data && !model)
-    return (
-      <div className="card">
-        <Empty icon={<Boxes size={26} aria-hidden />} title="No model to call yet">
-          {mayChange ? (
-            <>
-              <p>Add the first one, such as a model router of Azure AI Foundry: its name, its endpoint and its key.</p>
-              <Link to="/models" search={{ add: "1" }} className="button primary">
-                Add a model
-              </Link>
-            </>
-          ) : (
-            <p>An administrator adds models; your calls are then shown here.</p>
-          )}
-        </Empty>
-      </div>
-    );
+  if (me.data && !model) return <NoModel />;
   const body = { model: model ?? "", messages: [{ role: "user", content: "Hello" }] };
   const command = curl(gateway, body);
   return (

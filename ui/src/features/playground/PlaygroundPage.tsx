@@ -2,9 +2,10 @@ import { getRouteApi, Link, useLocation } from "@tanstack/react-router";
 import { Code2, ImagePlus, Play, Plus, Square, Trash2, X } from "lucide-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { parseSearch, searchOf, stringifySearch } from "../../app/search";
+import { NoModel } from "../../app/NoModel";
 import { Top } from "../../app/Shell";
 import { api, gateway } from "../../client/api";
-import { Button, Check, Code, CopyButton, Empty, Field, IconButton, Input, Modal, Segments, Select } from "../../shared/kit";
+import { Button, Check, Code, CopyButton, Empty, ErrorBox, Field, IconButton, Input, Modal, Segments, Select } from "../../shared/kit";
 import { AnswerLane } from "./AnswerLane";
 import { curl, node, python } from "./snippets";
 import { type Answer, ask, NOTHING } from "./stream";
@@ -86,7 +87,9 @@ export function PlaygroundPage() {
         </Button>
       </Top>
       <main className="content playground">
-        <form className="card" onSubmit={run}>
+        {me.error && <ErrorBox error={me.error} retry={() => void me.refetch()} />}
+        {me.data && !models.length && <NoModel />}
+        <form className="card" onSubmit={run} hidden={me.data && !models.length}>
           <div className="body column">
             <div className="row wrap">
               {models.map((each, at) => (
@@ -224,7 +227,7 @@ export function PlaygroundPage() {
             </div>
           </div>
         </form>
-        {asked.length === 0 ? (
+        {asked.length === 0 ? models.length > 0 && (
           <div className="card">
             <Empty title="Nothing asked yet">
               <p>

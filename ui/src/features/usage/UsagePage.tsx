@@ -157,7 +157,17 @@ export function UsagePage() {
         ) : rows.length === 0 ? (
           <div className="card">
             <Empty icon={<ChartColumn size={26} aria-hidden />} title="Nothing was spent in these days">
-              <p>Choose a longer range, or take a filter away.</p>
+              {chips.length > 0 ? (
+                <p>Choose a longer range, or take a filter away.</p>
+              ) : (
+                <p>
+                  Choose a longer range, or make a call in the{" "}
+                  <Link to="/playground" className="link">
+                    playground
+                  </Link>
+                  .
+                </p>
+              )}
             </Empty>
           </div>
         ) : (
