@@ -1,4 +1,4 @@
-import { AlertTriangle, Check as Tick, Copy, Info, LoaderCircle, X } from "lucide-react";
+import { AlertTriangle, Check as Tick, Copy, Info, LoaderCircle, Search as Glass, X } from "lucide-react";
 import {
   type ButtonHTMLAttributes,
   type ComponentProps,
@@ -84,6 +84,16 @@ export function Field({
 
 export function Input({ small, className, ...rest }: ComponentProps<"input"> & { small?: boolean }) {
   return <input autoComplete="off" spellCheck={false} {...rest} className={names("input", small && "small", className)} />;
+}
+
+/** The field a page is searched with; `/` leads to it. */
+export function Find({ label, ...rest }: Omit<ComponentProps<typeof Input>, "type" | "small"> & { label: string }) {
+  return (
+    <div className="find">
+      <Glass size={13} aria-hidden />
+      <Input {...rest} small type="search" data-shortcut="/" aria-label={label} />
+    </div>
+  );
 }
 
 export function Select({
@@ -407,7 +417,18 @@ export function Bones({ rows = 6 }: { rows?: number }) {
 }
 
 /** Copies what it is asked to; says so. */
-export function CopyButton({ text, label = "Copy", small = true }: { text: string; label?: string; small?: boolean }) {
+export function CopyButton({
+  text,
+  label = "Copy",
+  small = true,
+  children = <Copy size={13} />,
+}: {
+  text: string | (() => string);
+  label?: string;
+  small?: boolean;
+  /** Its icon. */
+  children?: ReactNode;
+}) {
   const [done, setDone] = useState(false);
   useEffect(() => {
     if (!done) return;
@@ -420,11 +441,11 @@ export function CopyButton({ text, label = "Copy", small = true }: { text: strin
       small={small}
       onClick={async (event) => {
         event.stopPropagation();
-        if (await copy(text)) setDone(true);
+        if (await copy(typeof text === "string" ? text : text())) setDone(true);
         else notify("The browser did not allow copying: select the text instead.", "bad");
       }}
     >
-      {done ? <Tick size={13} /> : <Copy size={13} />}
+      {done ? <Tick size={13} /> : children}
     </IconButton>
   );
 }

@@ -142,7 +142,7 @@ function List<T extends Budget | Limit>({
               <div className="grow">{show(each)}</div>
               <div className={each.carried ? "deed carried" : "deed"}>
                 {each.carried ? (
-                  <span title={`The ${each.scope} carries it: change it there`}>carried</span>
+                  <span title={`The ${each.scope} carries it: change it there`}>of the {each.scope}</span>
                 ) : (
                   mayChange && (
                     <IconButton

@@ -2,7 +2,7 @@ import { Plus } from "lucide-react";
 import type { ReactNode } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
-import { Bones, Button, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
+import { Bones, Button, Empty, ErrorBox, Find, Tag } from "../../shared/kit";
 import { TightestBudget } from "../budgets/Tightest";
 import { type Holders, useHolders } from "./holders";
 import { More } from "./More";
@@ -57,12 +57,8 @@ export function HolderList<N extends Listed>({
   return (
     <>
       <Top title={words.title}>
-        <Input
-          small
-          type="search"
-          className="auto"
-          data-shortcut="/"
-          aria-label={`Find a ${noun}`}
+        <Find
+          label={`Find a ${noun}`}
           placeholder={words.find}
           value={q ?? ""}
           onChange={(event) => onFind(event.target.value || undefined)}

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
 import type { Key, KeyIssued } from "../../client/api";
-import { Bones, Button, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
+import { Bones, Button, Empty, ErrorBox, Find, Tag } from "../../shared/kit";
 import { date } from "../../shared/time";
 import { TightestBudget } from "../budgets/Tightest";
 import { useHolders } from "../holders/holders";
@@ -27,12 +27,8 @@ export function KeysPage() {
   return (
     <>
       <Top title="Keys">
-        <Input
-          small
-          type="search"
-          className="auto"
-          data-shortcut="/"
-          aria-label="Find a key"
+        <Find
+          label="Find a key"
           placeholder="Name, id or tag…"
           value={q}
           onChange={(event) => set({ q: event.target.value || undefined })}

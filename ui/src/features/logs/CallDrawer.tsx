@@ -10,6 +10,9 @@ import { askCall } from "./ask";
 import { ReceiptView } from "./Receipt";
 import { outcomeTone, OUTCOMES, STATUSES, UNIT_NAMES, worthTone } from "./words";
 
+/** An error that is longer has a box of its own. */
+const MOST_IN_TAG = 48;
+
 /** All of one call. j and k lead to its neighbours. */
 export function CallDrawer({
   id,
@@ -47,7 +50,9 @@ export function CallDrawer({
             <ArrowDown size={14} />
           </IconButton>
           <CopyButton text={id} label="Copy the call id" />
-          <LinkButton />
+          <CopyButton text={() => location.href} label="Copy a link to this call">
+            <Link2 size={14} />
+          </CopyButton>
         </>
       }
     >
@@ -62,18 +67,6 @@ export function CallDrawer({
   );
 }
 
-function LinkButton() {
-  return (
-    <IconButton
-      label="Copy a link to this call"
-      small
-      onClick={() => void navigator.clipboard?.writeText(location.href)}
-    >
-      <Link2 size={14} />
-    </IconButton>
-  );
-}
-
 function Detail({ call, detail }: { call: Call; detail: CallDetail | undefined }) {
   const { receipt, attempts = [], adjustments = [] } = detail ?? {};
   return (
@@ -85,11 +78,12 @@ function Detail({ call, detail }: { call: Call; detail: CallDetail | undefined }
         <Tag tone={worthTone(call.status)} title={STATUSES[call.status]}>
           {call.status}
         </Tag>
-        {call.error && <Tag tone="bad">{call.error}</Tag>}
+        {call.error && call.error.length <= MOST_IN_TAG && <Tag tone="bad">{call.error}</Tag>}
         <Tag>HTTP {call.http_status}</Tag>
         {call.stream && <Tag>streamed</Tag>}
         {call.adjustments > 0 && <Tag tone="info">adjusted later</Tag>}
       </div>
+      {call.error.length > MOST_IN_TAG && <ErrorBox error={call.error} />}
       <div className="headline">
         <Figure title="Cost">
           <Money value={call.total} />
@@ -281,7 +275,7 @@ function Facts({ call }: { call: Call }) {
       )}
       {Object.entries(call.tokens).map(([unit, value]) => (
         <Fact key={unit} title={UNIT_NAMES[unit] ?? unit}>
-          <Count value={value} whole /> tokens
+          <Count value={value} whole /> {value === 1 ? "token" : "tokens"}
         </Fact>
       ))}
     </dl>

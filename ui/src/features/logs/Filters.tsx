@@ -1,8 +1,8 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { ListFilter, Search as Glass, X } from "lucide-react";
+import { ListFilter, X } from "lucide-react";
 import { type FormEvent, useEffect, useState } from "react";
 import { CALL_LISTS } from "../../app/search";
-import { Button, Input, Menu, Select } from "../../shared/kit";
+import { Button, Find, Input, Menu, Select } from "../../shared/kit";
 import { OUTCOMES, range, STATUSES } from "./words";
 
 const route = getRouteApi("/logs");
@@ -137,18 +137,7 @@ function IdSearch({ value, onChange }: { value: string; onChange: (value: string
     return () => clearTimeout(timer);
   });
   return (
-    <div className="id-search">
-      <Glass size={13} aria-hidden />
-      <Input
-        small
-        type="search"
-        data-shortcut="/"
-        aria-label="Call id"
-        placeholder="Call id…"
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-      />
-    </div>
+    <Find label="Call id" placeholder="Call id…" value={text} onChange={(event) => setText(event.target.value)} />
   );
 }
 

@@ -75,7 +75,7 @@ function LineView({ line, charge }: { line: Line; charge: Charge }) {
         <Money value={line.amount} />
         <span />
         <span className="sum">
-          {count(line.quantity)} tokens × {exact(line.usd_per_million)} / 1M
+          {count(line.quantity)} {line.quantity === 1 ? "token" : "tokens"} × {exact(line.usd_per_million)} / 1M
         </span>
       </summary>
       <div className="price-row">

@@ -5,7 +5,7 @@ import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
 import { api, type Deployment } from "../../client/api";
 import { Money } from "../../shared/figures";
-import { Bones, Button, Dot, Empty, ErrorBox, Input, Tag } from "../../shared/kit";
+import { Bones, Button, Dot, Empty, ErrorBox, Find, Tag } from "../../shared/kit";
 import { exact } from "../../shared/money";
 import { count } from "../../shared/numbers";
 import { day, dayInFull } from "../../shared/time";
@@ -37,12 +37,8 @@ export function ModelsPage() {
   return (
     <>
       <Top title="Models">
-        <Input
-          small
-          type="search"
-          className="auto"
-          data-shortcut="/"
-          aria-label="Find a model"
+        <Find
+          label="Find a model"
           placeholder="Model or deployment…"
           value={search.q ?? ""}
           onChange={(event) => set({ q: event.target.value || undefined })}

@@ -4,7 +4,7 @@ import { Plus, Tags } from "lucide-react";
 import { useDeferredValue, useEffect, useMemo } from "react";
 import { Refresh, Top } from "../../app/Shell";
 import { useSession } from "../../app/session";
-import { Bones, Button, Check, Empty, ErrorBox, Input, Segments, Select } from "../../shared/kit";
+import { Bones, Button, Check, Empty, ErrorBox, Find, Segments, Select } from "../../shared/kit";
 import { useBySteps } from "../../shared/steps";
 import { askPrices, EVERY } from "./ask";
 import { OfferTable } from "./OfferTable";
@@ -71,12 +71,8 @@ export function PricesPage() {
       <main className="content">
         <Waiting onAdd={(model) => set({ add: "1", model })} />
         <div className="row wrap">
-          <Input
-            small
-            type="search"
-            className="auto"
-            data-shortcut="/"
-            aria-label="Find a price"
+          <Find
+            label="Find a price"
             placeholder="Model, row or source…"
             value={search.q ?? ""}
             onChange={(event) => set({ q: event.target.value || undefined })}

@@ -1,6 +1,6 @@
 import { SearchX } from "lucide-react";
 import type { ReactNode } from "react";
-import { Check, Empty, Input, Tag } from "../../shared/kit";
+import { Check, Empty, Find, Tag } from "../../shared/kit";
 import { bytes, count, duration } from "../../shared/numbers";
 import { exact } from "../../shared/money";
 import { rowsOf } from "./rows";
@@ -43,12 +43,8 @@ export function Configuration({
           checked={changed}
           onChange={(event) => onChanged(event.target.checked)}
         />
-        <Input
-          small
-          type="search"
-          className="auto"
-          data-shortcut="/"
-          aria-label="Find a setting"
+        <Find
+          label="Find a setting"
           placeholder="A setting or its value…"
           value={q}
           onChange={(event) => onFind(event.target.value)}
