@@ -50,6 +50,7 @@ describe("a change", () => {
     [100, 100, "±0%"],
     [100, 0, ""],
     [5000, 100, "50×"],
+    [9_730_455, 0.0000045, ">999×"],
   ])("from %d to %d", (now, before, shown) => expect(change(now, before)).toBe(shown));
 });
 

@@ -224,7 +224,7 @@ export function Legend({
     <ul className="legend">
       {names.map(({ name, title, more }) => (
         <li key={name}>
-          <button type="button" className="quiet-link row" onClick={() => onPick?.(name)} disabled={!onPick}>
+          <button type="button" className="quiet-link row" title={title} onClick={() => onPick?.(name)} disabled={!onPick}>
             <i style={{ background: colour(name) }} />
             <span className="cut">{title}</span>
             {more}

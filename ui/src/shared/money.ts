@@ -63,8 +63,9 @@ export function change(now: number, before: number): string {
   if (before === 0) return "";
   const percent = ((now - before) / before) * 100;
   if (Math.abs(percent) < 0.5) return "±0%";
-  const shown = Math.abs(percent) >= 1000 ? `${(now / before).toFixed(0)}×` : `${Math.abs(percent).toFixed(0)}%`;
-  return Math.abs(percent) >= 1000 ? shown : `${percent > 0 ? "+" : "−"}${shown}`;
+  if (percent >= 99_900) return ">999×";
+  if (percent >= 1000) return `${(now / before).toFixed(0)}×`;
+  return `${percent > 0 ? "+" : "−"}${Math.abs(percent).toFixed(0)}%`;
 }
 
 const AMOUNT = /^\$?\s*(\d{1,12}|\d{1,3}(,\d{3})+)(\.\d{1,12})?$/;

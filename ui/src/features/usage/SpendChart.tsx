@@ -74,7 +74,7 @@ export function SpendChart({
         tip={(column, part) => (
           <>
             <div className="dim">{dayInFull(column.id)}, {ledgerZone()}</div>
-            {[...column.parts].reverse().map((each) => {
+            {[...column.parts].reverse().filter((each) => each.name !== REST || each.value > 0).map((each) => {
               const found = shape.groups.get(`${column.id} ${each.name}`);
               return (
                 <div key={each.name} className={part === each.name ? "line chosen" : "line"}>
@@ -102,7 +102,7 @@ export function SpendChart({
           </>
         )}
       />
-      <div className="row wrap">
+      <div className="row wrap chart-foot">
         <div className="grow">
           <Legend
             names={shape.names.map((name) => ({ name, title: title(name) }))}
