@@ -1,11 +1,12 @@
 """The ledger's store: rows a second into it, and how long its two commonest questions take.
 
-``python -m bench.store [--rows 30000] [--log 1000000] [--postgres URL]``. The log and the roll-ups
-that are asked are made with SQL, so that ten million rows take minutes and not an hour.
+``python -m bench.store [--rows 30000] [--log 1000000] [--postgres URL] [--spend]``. The log and the
+roll-ups that are asked are made with SQL, so that ten million rows take minutes and not an hour.
 """
 
 import argparse
 import asyncio
+import gc
 import sqlite3
 import statistics
 import tempfile
@@ -13,17 +14,20 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from faregate.core.budget import Payer
 from faregate.store.database import DatabaseStore
 from faregate.store.places import store_at
-from faregate.store.protocol import Dimension, Filter, SpentBy
+from faregate.store.protocol import DIMENSIONS, Dimension, Filter, SpentBy
 from faregate.store.searching import search
 from faregate.types import Attempt, Charge, Line, Receipt, Row, Unit, Usage
 
 BATCH = 500
+_SPENDS = 21
+"""Times a question about spend is asked."""
 SERIES, DAYS = 1000, 90
 NAMED = {
     "key": "key_id", "team": "team_id", "user": "user_id", "model": "requested_model",
@@ -105,14 +109,18 @@ def size_of(directory: Path) -> int:
     return sum(each.stat().st_size for each in directory.iterdir())
 
 
-async def timed(name: str, question: Callable[[], Awaitable[Any]]) -> None:
-    """The median of five, and the first one."""
-    taken = []
-    for _ in range(5):
-        started = time.perf_counter()
+async def timed(name: str, question: Callable[[], Awaitable[Any]], times: int = 5) -> None:
+    """The median, the first one, and the worst of the others; and what the median took of a CPU."""
+    taken, used = [], []
+    for _ in range(times):
+        started, cpu = time.perf_counter(), time.process_time()
         await question()
         taken.append((time.perf_counter() - started) * 1000)
-    print(f"  {name}: {statistics.median(taken):.1f} ms (first {taken[0]:.1f})")
+        used.append((time.process_time() - cpu) * 1000)
+    print(
+        f"  {name}: {statistics.median(taken[1:]):.1f} ms (first {taken[0]:.1f}, worst "
+        f"{max(taken[1:]):.1f}; {statistics.median(used[1:]):.1f} of our CPU)"
+    )
 
 
 def fill_roll_ups(path: Path, calls: int) -> None:
@@ -196,16 +204,39 @@ def fill_log(path: Path, count: int) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-async def asking(store: DatabaseStore, calls: int) -> None:
-    """The questions of a spend page and of a log."""
+def names_in_pairs() -> list[tuple[Dimension, ...]]:
+    """Every question by day and two names."""
+    names = [each for each in DIMENSIONS if each != "day"]
+    return [("day", *pair) for pair in combinations(names, 2)]
+
+
+async def spending(store: DatabaseStore) -> None:
+    """The questions of a spend page: alone, and by all that go together."""
     questions: tuple[tuple[Dimension, ...], ...] = (
         (), ("served_model",), ("key", "served_model"), ("day",), ("day", "served_model"),
-        ("day", "key"), ("day", "deployment", "served_model"),
+        ("day", "key"), *names_in_pairs(),
     )  # fmt: skip
     for by in questions:
-        await timed(f"spend by {','.join(by) or 'nothing'}", partial(store.spend, by))
-    one_key = Filter(key=("key-7",))
-    await timed("spend of one key by day", lambda: store.spend(("day",), only=one_key))
+        await timed(f"spend by {','.join(by) or 'nothing'}", partial(store.spend, by), _SPENDS)
+    for by in (("day", "key", "deployment"), ("day", "key", "served_model")):
+        page = partial(store.spend, by, limit=201)
+        await timed(f"spend by {','.join(by)}, a page of it", page, _SPENDS)
+    for by, only in (
+        (("day",), Filter(key=("key-7",))),
+        (("day", "served_model"), Filter(key=("key-7",))),
+        (("day", "served_model"), Filter(deployment=("main-1",))),
+        (("day", "key"), Filter(deployment=("main-1",))),
+        (("model", "served_model"), Filter(deployment=("main-1",))),
+    ):
+        given = next(
+            f"{name} {value[0]}" for name in ("key", "deployment") if (value := getattr(only, name))
+        )
+        question = partial(store.spend, by, only=only)
+        await timed(f"spend of {given} by {','.join(by)}", question, _SPENDS)
+
+
+async def asking(store: DatabaseStore, calls: int) -> None:
+    """The questions of a log."""
     print(f"  the log of {calls:,} calls:")
     for name, only in (
         ("first page", Filter()),
@@ -305,10 +336,13 @@ async def polling(store: DatabaseStore, changes: int = 200, polls: int = 300) ->
 
 async def main() -> None:
     """Run all of it."""
+    gc.freeze()  # as in a gateway that serves
+    gc.set_threshold(20_000, 20, 50)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=30_000)
     parser.add_argument("--log", type=int, default=1_000_000)
     parser.add_argument("--postgres", default="")
+    parser.add_argument("--spend", action="store_true", help="ask about spend only; no log is made")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
@@ -320,10 +354,15 @@ async def main() -> None:
         print(f"  {size / given.rows:,.0f} bytes a row, indexes included")
         await store.close()
         database = path / "ledger.sqlite3"
-        await asyncio.to_thread(fill_log, database, given.log)
+        if not given.spend:
+            await asyncio.to_thread(fill_log, database, given.log)
         await asyncio.to_thread(fill_roll_ups, database, 10_000_000)
         await store.open()
         print("  the roll-ups of 10,000,000 calls:")
+        await spending(store)
+        if given.spend:
+            await store.close()
+            return
         await asking(store, given.log)
         await looking(store)
         print("  what budgets have spent:")

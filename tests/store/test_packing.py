@@ -25,6 +25,8 @@ def test_packed_numbers_add_up(lines: list[list[int]]) -> None:
     total = sum(LAYOUT.pack(each) for each in lines)
     wanted = [sum(each) for each in zip(*map(expected, lines), strict=True)]
     assert list(LAYOUT.unpack(total)) == (wanted or [0] * (len(LAYOUT.columns) - 2))
+    together = LAYOUT.pack_all(list(zip(*lines, strict=True))) if lines else []
+    assert together == [LAYOUT.pack(each) for each in lines]
     assert spends_of([total]) == [sum(expected(each)[0] for each in lines)]
     assert sum(LAYOUT.pack(each) for each in [*lines, *([-n for n in one] for one in lines)]) == 0
 

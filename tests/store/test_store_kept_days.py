@@ -38,7 +38,7 @@ async def two(
 
 
 async def agree(*stores: Store) -> None:
-    """All answer alike, a second time as well."""
+    """All answer alike, a second time as well. The first question of a process keeps nothing."""
     for by, only in (*BY, *BY):
         first, *others = [await each.spend(by, only=only) for each in stores]
         for other in others:
@@ -74,6 +74,7 @@ async def test_a_change_that_leaves_the_sum_of_the_day_as_it_was_is_seen(
     row = a_row(1)
     await writer.append([row, a_row(2)])
     by: tuple[Dimension, ...] = ("day", "key", "served_model")
+    await reader.spend(by)
     assert [line.group[2] for line in await reader.spend(by)] == ["gpt-5-mini"]
     other = a_receipt(a_charge(served_model="gpt-5"), of=row.call_id)
     await writer.adjust(row.call_id, other, reason="another name", at=NOON)
@@ -92,6 +93,7 @@ async def test_days_that_move_are_seen(two: tuple[DatabaseStore, DatabaseStore])
     await writer.append(rows)
     by: tuple[Dimension, ...] = ("day", "key", "team")
     before = await reader.spend(by)
+    assert await reader.spend(by) == before
     await writer.keep_days_in("Europe/Berlin")
     await move_all(writer)
     fresh = store_at_same(reader)
@@ -128,7 +130,7 @@ async def test_days_that_do_not_fit_are_added_up_by_the_database(
     assert lines <= max(most, 8)
 
 
-async def test_the_first_narrowed_question_reads_no_day_whole(
+async def test_the_first_question_of_a_process_reads_no_day_whole(
     two: tuple[DatabaseStore, DatabaseStore],
 ) -> None:
     reader, writer = two
@@ -147,6 +149,7 @@ async def test_a_unit_that_occurs_later_is_counted(
     reader, writer = two
     by: tuple[Dimension, ...] = ("day", "key", "team")
     await writer.append([a_row(1)])
+    await reader.spend(by)
     (line,) = await reader.spend(by)
     assert "image_output" not in line.tokens
     charge = a_charge()

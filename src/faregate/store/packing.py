@@ -52,6 +52,17 @@ class Layout:
         except error:  # negative or beyond 64 bits, as hardly any is, or of the driver's own type
             return self._pack_large([*map(int, numbers)])
 
+    def pack_all(self, columns: Sequence[Sequence[int]]) -> list[int]:
+        """Many lines, given by their columns: half the work of one after the other."""
+        spend, spend_rest, fee, fee_rest, calls, priced, *others = columns
+        spends = [whole * MICRO + rest for whole, rest in zip(spend, spend_rest, strict=True)]
+        fees = [whole * MICRO + rest for whole, rest in zip(fee, fee_rest, strict=True)]
+        try:
+            packed = map(self._small.pack, spends, calls, priced, fees, *others)
+            return [int.from_bytes(each, "little") for each in packed]
+        except error:
+            return [self.pack(each) for each in zip(*columns, strict=True)]
+
     def _pack_large(self, numbers: Sequence[int]) -> int:
         spend, spend_rest, fee, fee_rest, calls, priced, *others = numbers
         spend, fee = spend * MICRO + spend_rest, fee * MICRO + fee_rest
@@ -103,10 +114,14 @@ class Block(NamedTuple):
     at: int | None = None
     """Where in a group its day stands; None: the names are whole."""
 
-    def group(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The group of names."""
-        at = self.at
-        return names if at is None else (*names[:at], self.day, *names[at:])
+    def groups(self) -> Sequence[tuple[str, ...]]:
+        """The names with the day among them."""
+        at, day = self.at, (self.day,)
+        if at is None:
+            return self.names
+        if at == 0:
+            return [day + names for names in self.names]
+        return [names[:at] + day + names[at:] for names in self.names]
 
 
 Found = tuple[Usd, tuple[str, ...], int]
@@ -116,7 +131,7 @@ Found = tuple[Usd, tuple[str, ...], int]
 def dearest(blocks: Sequence[Block], spends: Sequence[Sequence[Usd]], end: int) -> list[Found]:
     """The first ``end`` groups, in order, and those that cost as much as the last of them.
 
-    Groups are made of few of many only, which are found by their spend.
+    Where they are few of many they are found by their spend alone.
     """
     count = sum(map(len, spends))
     bound: Usd | None = None
@@ -126,14 +141,12 @@ def dearest(blocks: Sequence[Block], spends: Sequence[Sequence[Usd]], end: int) 
         bound = sorted(chain.from_iterable(spends), reverse=True)[end - 1]
     found: list[Found] = []
     for block, known in zip(blocks, spends, strict=True):
-        lines = zip(known, block.names, block.values, strict=True)
-        if bound is None:
-            found += [(-spend, block.group(names), value) for spend, names, value in lines]
-        elif max(known, default=bound - 1) >= bound:
+        if bound is None or max(known, default=bound - 1) >= bound:
+            lines = zip(known, block.groups(), block.values, strict=True)
             found += [
-                (-spend, block.group(names), value)
-                for spend, names, value in lines
-                if spend >= bound
+                (-spend, group, value)
+                for spend, group, value in lines
+                if bound is None or spend >= bound
             ]
     found.sort()
     return found

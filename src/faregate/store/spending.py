@@ -104,7 +104,7 @@ async def _by_days(
     No group is of two blocks: sums by tag are of calls with tags, those beside them of the others.
     """
     by, only = asked.by, asked.only
-    load = kept_days.worth_loading(narrowed=only != Filter())
+    load = kept_days.worth_loading()
     names = [series.c[COLUMN_OF[name]] for name in by if name != "day"]
     blocks = []
     for by_tag, condition in _sources(by, only):

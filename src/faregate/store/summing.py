@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faregate.store import documents
@@ -80,15 +81,11 @@ class Sums:
         learnt = await self._add_up(connection, own, tagged)
         days = sorted({day for each in (own, tagged) for day, _series in each})
         if days:
-            await connection.execute(
-                documents.insert_or_ignore(connection, revised_days),
-                [{"day": day, "times": 0} for day in days],
+            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            statement = insert(revised_days).on_conflict_do_update(
+                index_elements=["day"], set_={"times": revised_days.c.times + 1}
             )
-            await connection.execute(
-                update(revised_days)
-                .where(revised_days.c.day.in_(days))
-                .values(times=revised_days.c.times + 1)
-            )
+            await connection.execute(statement, [{"day": day, "times": 1} for day in days])
         return learnt
 
     def learn(self, learnt: Known) -> None:
