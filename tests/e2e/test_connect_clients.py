@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -82,6 +83,7 @@ def test_javascript(
     assert node.run(pointed(sample.code, gateway), shell_environment()) == sample.shown
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl(gateway: Gateway, shell_environment: Callable[..., dict[str, str]]) -> None:
     (sample,) = [each for each in of("console") if each.heading == "curl"]
     command = pointed(sample.code, gateway).removeprefix("$ ")

@@ -138,8 +138,12 @@ def test_a_killed_worker_is_replaced(several: Life, emulator: Emulator) -> None:
     wire.soon(lambda: several.total("faregate_requests_total") >= max(counted, 1))
     victim, *others = several.workers()
     os.kill(victim, signal.SIGKILL)
-    wire.soon(lambda: len(several.workers()) == 3 and victim not in several.workers())
-    assert set(others) < set(several.workers())
+
+    def replaced() -> list[int] | None:
+        now = several.workers()
+        return now if len(now) == 3 and victim not in now else None
+
+    assert set(others) < set(wire.soon(replaced))
     assert f"worker {victim} ended with -9" in several.printed()
     assert all(several.ask_model("once")[0] == 200 for _ in range(10))
     wire.soon(lambda: several.total("faregate_requests_total") >= counted + 10)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def test_prompts_are_kept_where_that_is_asked_for_and_masked(life: Life) -> None
 def test_a_database_of_a_newer_version_is_refused(emulator: Emulator, tmp_path: Path) -> None:
     with lives.started(tmp_path, config(emulator)) as running:
         wire.soon(lambda: running.get("/health/readiness")[1]["ledger"]["database"] == "up")
-    with sqlite3.connect(tmp_path / "state" / "ledger.sqlite3") as database:
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite3")) as database, database:
         database.execute("UPDATE schema_version SET version_num = 'r9999'")
     with lives.started(tmp_path, config(emulator)) as running:
         wire.soon(lambda: running.get("/health/readiness")[0] == 503)

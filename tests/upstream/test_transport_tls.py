@@ -179,6 +179,7 @@ def test_a_handshake_that_never_ends_is_bounded_and_cancellable(run: Run) -> Non
     async def main() -> None:
         async with serving(script) as server:
             transport = Transport()
+            transport._ssl_context()  # reading the system's roots may take as long as the timeout
             request = HttpRequest("GET", f"https://localhost:{server.port}/", {})
             with pytest.raises(TransportError, match=r"within 0\.05 s"):
                 await transport.send(request, Timeouts(connect=0.05))

@@ -22,6 +22,8 @@ class TlsOptions(Struct, frozen=True, kw_only=True):
 def build_context(options: TlsOptions) -> ssl.SSLContext:
     """An SSL context for HTTP/1.1 clients. Raises TlsFailed naming a file that cannot be used."""
     context = ssl.create_default_context()
+    # Said, and not left to how the system's OpenSSL is configured.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     context.set_alpn_protocols(["http/1.1"])
     if options.ca_file:
         try:
