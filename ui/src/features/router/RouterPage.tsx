@@ -120,12 +120,20 @@ function Use({
           </Link>
         </header>
         <div className="router-figures">
-          <Figure title="Calls">{count(use.total.calls)}</Figure>
+          <Figure title="Calls">
+            <Link to="/logs" search={toCalls}>
+              {count(use.total.calls)}
+            </Link>
+          </Figure>
           <Figure title="Spend">
-            <Money value={use.total.spend} minimum={use.total.minimum} />
+            <Link to="/usage" search={toCalls}>
+              <Money value={use.total.spend} minimum={use.total.minimum} />
+            </Link>
           </Figure>
           <Figure title="Routing fee">
-            <Money value={use.total.router_fee} />
+            <Link to="/usage" search={toCalls}>
+              <Money value={use.total.router_fee} />
+            </Link>
           </Figure>
           <Figure title="Fee's share">{percent(use.fee_share)}</Figure>
           <Figure title="Per 1,000 calls">
