@@ -166,7 +166,7 @@ function KeyRow({ item, chosen, onOpen }: { item: Key; chosen: boolean; onOpen: 
       <td>
         <Tag tone={item.state === "active" ? "good" : "bad"}>{item.state}</Tag>
       </td>
-      <td className="dim">{date(item.created_at)}</td>
+      <td className="dim nowrap">{date(item.created_at)}</td>
     </tr>
   );
 }
