@@ -1,11 +1,14 @@
 """The pictures of the dashboard in the documents: ``make pictures``.
 
 They show calls that were made for them: keys of three teams call an emulated resource through a
-gateway for some seconds. Written to ``docs/pictures``.
+gateway for some seconds, and some of their rows are entered again on the days before. Written to
+``docs/pictures``.
 """
 
+import asyncio
 import base64
 import random
+import secrets
 import shutil
 import sys
 import tempfile
@@ -13,9 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
 from playwright.sync_api import Page, sync_playwright
 
-from tests.e2e import processes
+from faregate.store.places import store_at
+from faregate.store.protocol import Filter
+from faregate.types import Row
+from tests.e2e import processes, wire
 from tests.e2e.processes import MASTER_KEY, Emulator, Gateway
 from tests.house.samples import ROOT
 from tests.ui.conftest import BROWSERS
@@ -29,6 +36,8 @@ _MODELS = {
     "gpt-5-mini": "azure_ai/gpt-5-mini",
 }
 _SHARES = (9, 4, 2, 3)
+_DAYS_BEFORE = (0.4, 0.35, 0.9, 0.8, 0.85, 0.7)
+"""The share of the calls on each, from yesterday backwards: a weekend among them."""
 _KEYS = (
     ("search-prod", "search", "40", 6),
     ("search-staging", "search", "15", 2),
@@ -89,12 +98,43 @@ def seed(gateway: Gateway, emulator: Emulator, rng: random.Random) -> None:
             "max_completion_tokens": 500,
         }
         if number % 90 == 40:
-            emulator.fault("serve;model=gpt-9-mystery")
+            emulator.fault("serve;model=gpt-9-mystery", "cost-router")
         headers = {"authorization": f"Bearer {rng.choices(secrets, weights)[0]}"}
         gateway.ask("POST", "/v1/chat/completions", body, headers)
 
     with ThreadPoolExecutor(6) as several:
         list(several.map(call, range(CALLS)))
+
+
+async def fill_days_before(data_dir: Path, rng: random.Random) -> None:
+    """Enter what was served again on the six days before, on some of them more than on others."""
+    store = store_at("", data_dir)
+    await store.open()
+    try:
+        found = await store.rows(Filter(), limit=CALLS)
+        for days, share in enumerate(_DAYS_BEFORE, 1):
+            rows = [each.row for each in found.entries if rng.random() < share]
+            await store.append([_earlier(row, days * 86_400.0) for row in rows])
+    finally:
+        await store.close()
+
+
+def _earlier(row: Row, seconds: float) -> Row:
+    at = row.started - seconds
+    name = f"call_{int(at * 1000):012x}{secrets.token_hex(8)}"
+    receipt = row.receipt
+    if receipt is not None:
+        charges = tuple(structs.replace(each, at=each.at - seconds) for each in receipt.charges)
+        receipt = structs.replace(receipt, call_id=name, charges=charges)
+    return structs.replace(
+        row,
+        call_id=name,
+        request_id=name,
+        started=at,
+        first_byte=None if row.first_byte is None else row.first_byte - seconds,
+        ended=row.ended - seconds,
+        receipt=receipt,
+    )
 
 
 def take(page: Page, home: str) -> None:
@@ -133,15 +173,17 @@ def main() -> None:
         tempfile.TemporaryDirectory() as directory,
         processes.emulator(Path(directory), "--latency", "40,2", *routers) as emulator,
         processes.gateway(Path(directory), config(f"{emulator.url}/openai/v1/")) as gateway,
-        sync_playwright() as playwright,
     ):
         seed(gateway, emulator, random.Random(7))
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        answer = context.request.post(f"{gateway.url}/api/session", data={"key": MASTER_KEY})
-        assert answer.ok, answer.text()
-        take(context.new_page(), gateway.url)
-        browser.close()
+        wire.soon(lambda: gateway.get("/health/readiness")[1]["ledger"]["pending_rows"] == 0)
+        asyncio.run(fill_days_before(Path(directory) / "state", random.Random(7)))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            context = browser.new_context(viewport={"width": 1280, "height": 800})
+            answer = context.request.post(f"{gateway.url}/api/session", data={"key": MASTER_KEY})
+            assert answer.ok, answer.text()
+            take(context.new_page(), gateway.url)
+            browser.close()
 
 
 if __name__ == "__main__":
