@@ -60,6 +60,70 @@ def test_pieces_of_a_tool_call_are_put_together() -> None:
     ]
 
 
+def chunks(*deltas: object) -> bytes:
+    return b"".join(
+        b"data: %s\n\n" % json.dumps({"choices": [{"index": 0, "delta": each}]}).encode()
+        for each in deltas
+    )
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        b'data: {"choices":5}\n\n',
+        b'data: {"choices":true}\n\n',
+        b'data: {"choices":{"index":0}}\n\n',
+        b"data: {no json\n\n",
+        b"data: " + b"[" * 100_000 + b"\n\n",
+        chunks({"x": "text"}, {"x": [{"index": 0, "b": 1}]}),
+        chunks({"x": [1]}, {"x": [{"index": 0, "b": 1}]}),
+    ],
+    ids=range(7),
+)
+def test_a_strange_chunk_costs_nothing_but_itself(strange: bytes) -> None:
+    found = json.loads(text_of(chunks({"content": "a"}) + strange + chunks({"content": "b"})))
+    assert found["choices"][0]["message"]["content"] == "ab"
+
+
+def test_halves_of_a_character_become_one() -> None:
+    stream = chunks({"content": "a\ud83d"}, {"content": "\ude00 b \ud83d"})
+    (choice,) = json.loads(text_of(stream))["choices"]
+    assert choice["message"]["content"] == "a\U0001f600 b \ud83d"
+
+
+async def test_what_cannot_be_put_together_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(stream: bytes) -> str:
+        raise TypeError(stream)
+
+    monkeypatch.setattr(contents, "text_of", broken)
+    store, kept = MemoryStore(), Contents()
+    await store.open()
+    kept.add(said(0, STREAM, stream=True))
+    kept.add(said(1))
+    await kept.stop(store)
+    first, second = await store.contents("call_0"), await store.contents("call_1")
+    assert first is not None
+    assert first.answer == contents.NOT_KEPT
+    assert second is not None
+    assert second.answer == "{}"
+
+
+async def test_a_database_that_fails_in_an_unknown_way_does_not_stop_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(_: object) -> None:
+        raise TypeError("Hello")
+
+    store, kept = MemoryStore(), Contents()
+    monkeypatch.setattr(store, "put_contents", broken)
+    kept.add(said(0))
+    await kept.stop(store)
+    assert "prompts and answers are lost: TypeError" in caplog.text
+    assert "Hello" not in caplog.text
+
+
 async def test_what_waits_is_written_when_it_stops() -> None:
     store, kept = MemoryStore(), Contents()
     await store.open()

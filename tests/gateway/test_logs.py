@@ -150,6 +150,14 @@ def test_the_level_decides_what_is_written() -> None:
     assert second["message"] == "loud"
 
 
+def test_at_debug_libraries_do_not_tell_what_they_are_given() -> None:
+    captured = Captured("human", "debug")
+    logging.getLogger("aiosqlite").debug("executing %s", ("INSERT", ("a prompt",)))
+    logging.getLogger("faregate.store").debug("ours")
+    logging.getLogger("aiosqlite").info("theirs")
+    assert [each.split()[-1] for each in captured.lines()] == ["ours", "theirs"]
+
+
 @pytest.mark.parametrize(("form", "level"), [("xml", "info"), ("json", "loud")])
 def test_an_unknown_form_or_level_is_refused(form: Any, level: str) -> None:
     with pytest.raises(ConfigError, match=r"xml|loud"):

@@ -5,6 +5,7 @@ They are no part of the ledger's promise: a process that is killed loses those o
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ SECONDS = 1.0
 
 MOST_BYTES = 64 * 1024 * 1024
 """What may wait in memory; beyond it contents are dropped, and counted."""
+
+NOT_KEPT = "[not kept: it could not be put together]"
 
 _BATCH = 100
 _GROWING = ("content", "refusal", "reasoning_content", "arguments")
@@ -68,16 +71,18 @@ class Contents:
             self._task.cancel()
             await asyncio.wait({self._task})
         if store is not None:
-            with contextlib.suppress(FaregateError):
+            try:
                 await self._flush(store)
+            except Exception as error:  # noqa: BLE001 - the ledger is still to be closed
+                _log.warning("prompts and answers are lost: %s", _why(error))
 
     async def _write(self, store: Store) -> None:
         while True:
             await asyncio.sleep(SECONDS)
             try:
                 await self._flush(store)
-            except FaregateError as error:
-                _log.warning("prompts and answers wait: %s", error)
+            except Exception as error:  # noqa: BLE001 - whatever it was, later ones are still kept
+                _log.warning("prompts and answers wait: %s", _why(error))
 
     async def _flush(self, store: Store) -> None:
         while self._waiting:
@@ -88,19 +93,30 @@ class Contents:
                 self._bytes -= len(each.prompt) + len(each.answer)
 
 
+def _why(error: Exception) -> str:
+    """What may be said of a failure: one that is not ours may quote what it failed on."""
+    return str(error) if isinstance(error, FaregateError) else type(error).__name__
+
+
 def _ready(batch: Sequence[Said]) -> list[Content]:
     return [
         Content(
             call_id=each.call_id,
             at=each.at,
-            prompt=masked(each.prompt.decode("utf-8", "replace"), each.masks),
-            answer=masked(
-                text_of(each.answer) if each.stream else each.answer.decode("utf-8", "replace"),
-                each.masks,
-            ),
+            prompt=_kept(each.prompt, each.masks),
+            answer=_kept(each.answer, each.masks, stream=each.stream),
         )
         for each in batch
     ]
+
+
+def _kept(said: bytes, masks: Sequence[str], *, stream: bool = False) -> str:
+    """What is kept of one text; never what was not masked."""
+    try:
+        return masked(text_of(said) if stream else said.decode("utf-8", "replace"), masks)
+    except Exception as error:  # noqa: BLE001 - one that nobody foresaw must not hold up the others
+        _log.warning("a prompt or an answer is not kept: %s", _why(error))
+        return NOT_KEPT
 
 
 def text_of(stream: bytes) -> str:
@@ -108,16 +124,24 @@ def text_of(stream: bytes) -> str:
     decoder = SseDecoder()
     choices: dict[int, dict[str, object]] = {}
     facts: dict[str, object] = {}
-    try:
+    with contextlib.suppress(SseError):  # cut where it was too long
         for event in decoder.feed(stream):
-            if event.data and event.data != b"[DONE]":
-                _take(msgspec.json.decode(event.data), choices, facts)
-    except (SseError, msgspec.DecodeError):
-        pass  # cut where it was too long
+            with contextlib.suppress(ValueError, RecursionError):  # no JSON: it says nothing
+                _take(_decoded(event.data), choices, facts)
     if not choices and not facts:
         return stream.decode("utf-8", "replace")
     facts["choices"] = [{"index": index, **choices[index]} for index in sorted(choices)]
-    return msgspec.json.encode(facts).decode()
+    # Halves of a character that came in two chunks are one character once they are read together.
+    whole = json.loads(json.dumps(facts))
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+
+
+def _decoded(data: bytes) -> object:
+    """An event's JSON. Raises ``ValueError`` where it is none, as for ``[DONE]``."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return json.loads(data)  # takes half a character
 
 
 def _take(chunk: object, choices: dict[int, dict[str, object]], facts: dict[str, object]) -> None:
@@ -126,7 +150,8 @@ def _take(chunk: object, choices: dict[int, dict[str, object]], facts: dict[str,
     for name in ("id", "model", "usage", "error"):
         if chunk.get(name):
             facts[name] = chunk[name]
-    for choice in chunk.get("choices") or ():
+    found = chunk.get("choices")
+    for choice in found if isinstance(found, list) else ():
         if not isinstance(choice, dict):
             continue
         index = choice.get("index")
@@ -149,6 +174,8 @@ def _extend(whole: dict[str, Any], delta: Mapping[str, Any]) -> None:
                 _extend(inner, value)
         elif isinstance(value, list) and all(isinstance(each, dict) for each in value):
             items = whole.setdefault(name, [])
+            if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+                continue
             for each in value:
                 index = each.get("index")
                 at = index if isinstance(index, int) and 0 <= index <= len(items) else len(items)

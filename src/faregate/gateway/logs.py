@@ -24,6 +24,7 @@ LEVELS: Final = {
 }
 
 _LONGEST = 65_536
+_OURS: Final = logging.getLogger("faregate")
 
 
 class Logs:
@@ -68,13 +69,17 @@ class Logs:
     def close(self, timeout: float = 2.0) -> None:
         """Detach from the standard library's logging and write what is buffered."""
         logging.getLogger().removeHandler(self._handler)
+        _OURS.setLevel(logging.NOTSET)
         self._writer.close(timeout)
 
     def attach(self) -> None:
         """Become the one handler of the standard library's logging."""
         root = logging.getLogger()
         root.handlers[:] = [self._handler]
-        root.setLevel(self._level)
+        # In detail libraries tell what they are given: a database's driver every value it stores,
+        # prompts that are kept included.
+        root.setLevel(max(self._level, logging.INFO))
+        _OURS.setLevel(self._level)
         logging.captureWarnings(capture=True)
 
     def _note(self, lost: int) -> bytes:
