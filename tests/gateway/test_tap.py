@@ -163,6 +163,16 @@ def test_a_usage_that_is_no_object_gives_way_to_ours(usage: bytes) -> None:
     assert payloads(out)[-1]["usage"] == COST
 
 
+@pytest.mark.parametrize("after", [0, 3])
+def test_halves_of_a_character_in_two_chunks_pass(after: int) -> None:
+    chunk = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"%s"}}],"model":"m"}\n\n'
+    words = [b"hi"] * after + [rb"\ud83d", rb"\ude00", b"!"]
+    tap = Tap(ROUTER, usage_asked=False)
+    out = b"".join(tap.feed(chunk % each) for each in words)
+    assert out.count(b'"model":"azure_ai/m"') == len(words)
+    assert "".join(tap.read_kept().text) == "hi" * after + "\ufffd\ufffd!"
+
+
 def test_an_error_event_is_an_error() -> None:
     tap = Tap(ROUTER, usage_asked=False)
     with pytest.raises(StreamError) as caught:

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from faregate.core.usage import convention_of, read_usage, says_anything
 from faregate.types import JsonObject, RouterTrace, Usage
+from faregate.wire.halves import mended
 from faregate.wire.router_controls import parse_trace
 
 DONE = b"[DONE]"
@@ -47,6 +48,9 @@ def _json(body: bytes) -> Any:
     try:
         return _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        whole = mended(body)
+        if whole is not None:
+            return _json(whole)
         start = body.lstrip()[:1]
         what = "HTML" if start == b"<" else "an empty body" if not start else "broken JSON"
         raise WireError(f"{what} ({len(body):,} bytes) where JSON was expected") from None

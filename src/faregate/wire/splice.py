@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Raw
 
+from faregate.wire.halves import mended
 from faregate.wire.openai_chat import WireError
 
 Members: TypeAlias = dict[str, Raw]
@@ -24,12 +25,18 @@ _value = msgspec.json.Decoder().decode
 
 
 def open_object(body: bytes) -> Members:
-    """The members of a JSON object. Raises :class:`WireError` saying what is wrong with it."""
+    """The members of a JSON object. Raises :class:`WireError` saying what is wrong with it.
+
+    Half a character becomes the replacement character: nothing could be read of it otherwise.
+    """
     try:
         return _open(body)
     except msgspec.ValidationError:
         raise WireError("the body must be a JSON object") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        whole = mended(body)
+        if whole is not None:
+            return open_object(whole)
         raise WireError(f"the body is not valid JSON: {error}") from None
     except RecursionError:
         raise WireError("the body is nested too deeply") from None
