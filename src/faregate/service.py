@@ -48,6 +48,10 @@ REPRICED = "repriced"
 _AT_START = (
     "master_key",
     "data_dir",
+    "ledger",
+    "database_url",
+    "on_ledger_outage",
+    "journal_fsync",
     "reporting_time_zone",
     "drain_timeout",
     "limits",
@@ -124,10 +128,13 @@ class Service:
         self._stamp = boot.stamp(settings) if steady else None
         self._checks.follow()
         self._access.follower.rebuild()
+        self._access.gate.on_outage = settings.general.on_counters_outage
         log.info("the configuration is reloaded: %d models", len(catalog.settings.models))
         later = [name for name in _AT_START if getattr(settings.general, name) != self._begun(name)]
+        if settings.redis != boot.settings.redis:
+            later.append("redis")
         if later:
-            log.warning("%s in general_settings: changed, and in force after a restart", later)
+            log.warning("%s in the configuration: changed, and in force after a restart", later)
         return ""
 
     def terms(self) -> Terms:

@@ -118,11 +118,38 @@ def test_included_files_are_watched(emulator: Emulator, tmp_path: Path) -> None:
 def test_what_needs_a_restart_is_said(emulator: Emulator, tmp_path: Path) -> None:
     with lives.started(tmp_path, named(emulator, "first")) as life:
         life.write(
-            named(emulator, "second", general={"drain_timeout": 5, "log": {"level": "error"}})
+            named(
+                emulator,
+                "second",
+                general={
+                    "drain_timeout": 5,
+                    "on_ledger_outage": "refuse",
+                    "log": {"level": "error"},
+                },
+            )
         )
         becomes(life, "second")
         wire.soon(lambda: "in force after a restart" in life.printed())
         assert "drain_timeout" in life.printed()
+        assert "on_ledger_outage" in life.printed()
+
+
+def test_what_follows_when_counters_are_away_is_taken(emulator: Emulator, tmp_path: Path) -> None:
+    def told(outage: str) -> str:
+        return named(
+            emulator,
+            "first",
+            router={"redis_url": "redis://127.0.0.1:1/0"},
+            litellm_settings={"max_budget": 10},
+            general={"on_counters_outage": outage},
+        )
+
+    with lives.started(tmp_path, told("refuse")) as life:
+        assert life.ask_model("first")[0] == 503
+        life.write(told("serve"))
+        wire.soon(lambda: life.ask_model("first")[0] == 200)
+        life.write(told("refuse"))
+        wire.soon(lambda: life.ask_model("first")[0] == 503)
 
 
 def test_what_was_learnt_about_a_deployment_stays(emulator: Emulator, tmp_path: Path) -> None:

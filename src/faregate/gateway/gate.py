@@ -72,7 +72,7 @@ class Gate:
         self._directory = directory
         self._memory = counters if isinstance(counters, MemoryCounters) else None
         self._restorer = restorer
-        self._on_outage = on_outage
+        self.on_outage = on_outage
         self._warn = warn
         self._tasks: set[asyncio.Task[None]] = set()
         self.grown: Callable[[Passage], None] = lambda _: None
@@ -247,7 +247,7 @@ class Gate:
                 raise refusal(found, time.time())
             if isinstance(found, Unavailable):
                 self.failures += 1
-                if self._on_outage == "serve":
+                if self.on_outage == "serve":
                     purse.keep(found.hold)
                     return
                 await self._counters.release(found.hold)
@@ -257,13 +257,13 @@ class Gate:
             reason = await self._restorer.restore(missing)
             if reason:
                 self.failures += 1
-                if self._on_outage == "refuse":
+                if self.on_outage == "refuse":
                     raise unknown(reason)
                 # What is known is still kept to: limits, and budgets of which it could be told.
                 purse.go_without(missing)
                 claims = [each for each in claims if each.account.id not in names]
         self.failures += 1
-        if self._on_outage == "refuse":
+        if self.on_outage == "refuse":
             raise unknown("what was spent is forgotten as soon as it is read")
         purse.go_without(each.account for each in claims if each.account.measure == "usd")
 
